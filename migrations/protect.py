@@ -1,0 +1,117 @@
+"""The walls and triggers a table gets when it is made (VAULT.md section 8). Called by migrations, on both databases."""
+
+from alembic import op
+
+PLATFORM = "'00000000-0000-0000-0000-000000000000'::uuid"
+
+
+def prepare() -> None:
+    """PostgreSQL only: the function that says which agency a transaction belongs to, and who may use the schema."""
+    if _embedded():
+        return
+    op.execute("create schema if not exists app")
+    op.execute(
+        "create or replace function app.agency() returns uuid language sql stable parallel safe as "
+        "$$ select nullif(current_setting('app.agency_id', true), '')::uuid $$"
+    )
+    op.execute("grant usage on schema app, public to waypost_app, waypost_auditor")
+    op.execute("grant select on alembic_version to waypost_app")
+
+
+def dismantle() -> None:
+    """Undo prepare()."""
+    if not _embedded():
+        op.execute("drop schema app cascade")
+
+
+def protect(table: str, *, shared: bool = False, directory: bool = False) -> None:
+    """Row-level security, forced: a transaction sees and writes its own agency's rows only.
+
+    shared: it also sees the platform's rows. directory: the platform also sees everybody's rows.
+    """
+    if _embedded():
+        return
+    own = "agency_id = (select app.agency())"
+    op.execute(f"alter table {table} enable row level security")
+    op.execute(f"alter table {table} force row level security")
+    op.execute(f"create policy own on {table} using ({own}) with check ({own})")
+    if shared:
+        op.execute(f"create policy shared on {table} for select using (agency_id = {PLATFORM})")
+    if directory:
+        op.execute(f"create policy directory on {table} for select using ((select app.agency()) = {PLATFORM})")
+    op.execute(f"grant select, insert, update, delete on {table} to waypost_app")
+
+
+def append_only(entries: str, heads: str) -> None:
+    """Make the ledger a ledger: entries only at the head, heads only one step forward, nothing ever taken away."""
+    if _embedded():
+        for statement in _sqlite_ledger(entries, heads):
+            op.execute(statement)
+        return
+    for statement in _postgresql_ledger(entries, heads):
+        op.execute(statement)
+    op.execute(f"revoke update, delete, truncate on {entries} from waypost_app")
+    op.execute(f"revoke update, delete, truncate on {heads} from waypost_app")
+    op.execute(f"grant update (size, frontier) on {heads} to waypost_app")
+    op.execute(f"grant select on {entries}, {heads} to waypost_auditor")
+
+
+def unchangeable_when_published(versions: str) -> None:
+    """A published template version keeps its words, whoever asks."""
+    changed = "new.document is distinct from old.document or new.state is distinct from old.state"
+    if _embedded():
+        changed = "new.document is not old.document or new.state is not old.state"
+        op.execute(
+            f"create trigger {versions}_published before update on {versions} "
+            f"when old.state = 'published' and ({changed}) "
+            "begin select raise(abort, 'a published version never changes'); end"
+        )
+        return
+    op.execute(
+        "create function app.version_stays() returns trigger language plpgsql as $$ begin "
+        "raise exception 'a published version never changes' using errcode = '42501'; end $$"
+    )
+    op.execute(
+        f"create trigger {versions}_published before update on {versions} for each row "
+        f"when (old.state = 'published' and ({changed})) execute function app.version_stays()"
+    )
+
+
+def _embedded() -> bool:
+    return op.get_bind().dialect.name == "sqlite"
+
+
+def _sqlite_ledger(entries: str, heads: str) -> list[str]:
+    # INSERT OR REPLACE deletes without firing DELETE triggers: the head check on INSERT stops it, NULL-safe with IS NOT.
+    stop = "begin select raise(abort, 'the ledger is append-only'); end"
+    return [
+        f"create trigger {entries}_update before update on {entries} {stop}",
+        f"create trigger {entries}_delete before delete on {entries} {stop}",
+        f"create trigger {entries}_insert before insert on {entries} "
+        f"when new.seq is not (select size from {heads} where agency_id = new.agency_id) {stop}",
+        f"create trigger {heads}_delete before delete on {heads} {stop}",
+        f"create trigger {heads}_insert before insert on {heads} when new.size is not 0 or exists "
+        f"(select 1 from {heads} where agency_id = new.agency_id) or exists "
+        f"(select 1 from {entries} where agency_id = new.agency_id) {stop}",
+        f"create trigger {heads}_update before update on {heads} "
+        f"when new.size is not old.size + 1 or new.agency_id is not old.agency_id {stop}",
+    ]
+
+
+def _postgresql_ledger(entries: str, heads: str) -> list[str]:
+    refuse = "execute function app.ledger_refuses()"
+    raising = "begin raise exception 'the ledger is append-only' using errcode = '42501'; end"
+    return [
+        f"create function app.ledger_refuses() returns trigger language plpgsql as $$ {raising} $$",
+        "create function app.ledger_at_head() returns trigger language plpgsql as $$ begin "
+        f"if new.seq is distinct from (select size from {heads} where agency_id = new.agency_id) then "
+        "raise exception 'the ledger grows at its head only' using errcode = '42501'; end if; return new; end $$",
+        f"create trigger {entries}_change before update or delete on {entries} for each row {refuse}",
+        f"create trigger {entries}_truncate before truncate on {entries} {refuse}",
+        f"create trigger {entries}_insert before insert on {entries} for each row execute function app.ledger_at_head()",
+        f"create trigger {heads}_delete before delete on {heads} for each row {refuse}",
+        f"create trigger {heads}_truncate before truncate on {heads} {refuse}",
+        f"create trigger {heads}_insert before insert on {heads} for each row when (new.size <> 0) {refuse}",
+        f"create trigger {heads}_update before update on {heads} for each row "
+        f"when (new.size <> old.size + 1 or new.agency_id <> old.agency_id) {refuse}",
+    ]

@@ -1,0 +1,118 @@
+"""Who may do what, on one page: roles, permissions, grants and how far each role sees."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from uuid import UUID
+
+#: The agency of things that belong to no agency: the template library, the set-up link. It has no clients.
+PLATFORM = UUID(int=0)
+
+
+class Role(StrEnum):
+    """What a person is at her agency; one person may hold several (DOMAIN 5)."""
+
+    ADVOCATE = "advocate"
+    AGENCY_ADMIN = "agency_admin"
+    AUDITOR = "auditor"
+    SUPERVISOR = "supervisor"
+
+
+class Permission(StrEnum):
+    """Everything a route can ask for, as `resource:action`."""
+
+    AGENCY_READ = "agency:read"
+    AGENCY_UPDATE = "agency:update"
+    ASSIGNMENT_CREATE = "assignment:create"
+    ASSIGNMENT_END = "assignment:end"
+    ASSIGNMENT_READ = "assignment:read"
+    AUDIT_READ = "audit:read"
+    CASELOAD_READ = "caseload:read"
+    CHECKLIST_TICK = "checklist:tick"
+    CHECKLIST_UPDATE = "checklist:update"
+    CLIENT_CREATE = "client:create"
+    CLIENT_READ = "client:read"
+    CLIENT_UPDATE = "client:update"
+    ME_READ = "me:read"
+    ME_UPDATE = "me:update"
+    PLAN_CREATE = "plan:create"
+    PLAN_READ = "plan:read"
+    PLAN_UPDATE = "plan:update"
+    REVIEW_COMPLETE = "review:complete"
+    REVIEW_READ = "review:read"
+    REVIEW_SCHEDULE = "review:schedule"
+    SESSION_READ = "session:read"
+    SESSION_REVOKE = "session:revoke"
+    TEMPLATE_DRAFT = "template:draft"
+    TEMPLATE_PUBLISH = "template:publish"
+    TEMPLATE_READ = "template:read"
+    USER_READ = "user:read"
+    USER_UPDATE = "user:update"
+
+
+class Reach(IntEnum):
+    """Which clients' rows a role can see at all. Rows out of reach do not exist for the caller."""
+
+    NONE = 0
+    ASSIGNED = 1
+    AGENCY = 2
+
+
+REACH: dict[Role, Reach] = {
+    Role.ADVOCATE: Reach.ASSIGNED,
+    Role.AGENCY_ADMIN: Reach.NONE,
+    Role.AUDITOR: Reach.NONE,
+    Role.SUPERVISOR: Reach.AGENCY,
+}
+
+P = Permission
+EVERYBODY = frozenset({P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.SESSION_READ, P.SESSION_REVOKE})
+
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.ADVOCATE: EVERYBODY
+    | {P.ASSIGNMENT_READ, P.CASELOAD_READ, P.CHECKLIST_TICK, P.CHECKLIST_UPDATE, P.CLIENT_CREATE, P.CLIENT_READ}
+    | {P.CLIENT_UPDATE, P.PLAN_CREATE, P.PLAN_READ, P.PLAN_UPDATE, P.REVIEW_COMPLETE, P.REVIEW_READ}
+    | {P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ},
+    Role.AGENCY_ADMIN: EVERYBODY
+    | {P.AGENCY_UPDATE, P.AUDIT_READ, P.TEMPLATE_DRAFT, P.TEMPLATE_PUBLISH, P.TEMPLATE_READ, P.USER_READ}
+    | {P.USER_UPDATE},
+    Role.AUDITOR: EVERYBODY | {P.AUDIT_READ, P.USER_READ},
+    Role.SUPERVISOR: EVERYBODY
+    | {P.ASSIGNMENT_CREATE, P.ASSIGNMENT_END, P.ASSIGNMENT_READ, P.AUDIT_READ, P.CASELOAD_READ, P.CLIENT_READ}
+    | {P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ},
+}
+
+#: What a person with a one-time password may do before choosing her own.
+BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.ME_UPDATE, P.SESSION_REVOKE})
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who is asking. Read once per request from the session's row; it travels on the Workspace."""
+
+    agency_id: UUID
+    id: UUID
+    kind: str = "person"
+    roles: frozenset[Role] = frozenset()
+    session_id: UUID | None = None
+    auth: str | None = None
+    must_change_password: bool = False
+
+    @classmethod
+    def nobody(cls, agency_id: UUID) -> "Actor":
+        """A caller not yet known, inside the agency her token or sign-in names: may look up people and sessions."""
+        return cls(agency_id, PLATFORM, kind="nobody")
+
+    @classmethod
+    def system(cls, agency_id: UUID, kind: str = "system") -> "Actor":
+        """The worker or the command line, acting inside one agency. It has no other door (DESIGN 4)."""
+        return cls(agency_id, PLATFORM, kind=kind)
+
+    def may(self, permission: Permission) -> bool:
+        """True when one of the roles grants it; a one-time password narrows that to changing the password."""
+        if self.must_change_password and permission not in BEFORE_OWN_PASSWORD:
+            return False
+        return any(permission in GRANTS[role] for role in self.roles)
+
+    def reach(self, permission: Permission) -> Reach:
+        """How far this permission reaches: the widest of the roles that grant it, so roles never lend each other sight."""
+        return max((REACH[r] for r in self.roles if permission in GRANTS[r]), default=Reach.NONE)

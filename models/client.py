@@ -1,0 +1,235 @@
+"""Clients: who is helped, in which state the case is, who is assigned, and what needs attention next."""
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.access import Reach, Role
+from models.base import (
+    BYTES,
+    AgencyRecord,
+    ClientRecord,
+    choice,
+    id_field,
+    instant_field,
+    sealed_column,
+    within,
+)
+from models.errors import Conflict, Fault, Invalid, NotFound
+from models.ledger.action import Action
+from models.rows import Insert, Query, Sight
+from models.user import User, UserStatus
+from models.vault.sealed import Sealed
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+#: The attention date of a client with no review scheduled: sorts after every real one.
+NO_REVIEW = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class ClientStatus(StrEnum):
+    """The state of a case (DOMAIN 6)."""
+
+    ENQUIRY = "enquiry"
+    OPEN = "open"
+    DORMANT = "dormant"
+    CLOSED = "closed"
+
+
+class Client(AgencyRecord, table=True):
+    """A survivor the agency works with. Only an alias or a name is needed; everything that identifies is sealed."""
+
+    __tablename__ = "clients"
+    subject_column: ClassVar[str] = "id"
+    __table_args__ = (sa.Index("ix_clients_attention", "agency_id", "attention_at", "id"),)
+
+    alias_sealed: bytes | None = sealed_column()
+    alias = Sealed[str]()
+    legal_name_sealed: bytes | None = sealed_column()
+    legal_name = Sealed[str]()
+    pronouns_sealed: bytes | None = sealed_column()
+    pronouns = Sealed[str]()
+    date_of_birth_sealed: bytes | None = sealed_column()
+    date_of_birth = Sealed[str]()
+    languages_sealed: bytes | None = sealed_column()
+    languages = Sealed[list[str]]()
+    contact_sealed: bytes | None = sealed_column()
+    contact = Sealed[dict[str, Any]]()
+    closing_reason_sealed: bytes | None = sealed_column()
+    closing_reason = Sealed[str]()
+    status: ClientStatus = Field(default=ClientStatus.OPEN, sa_type=choice(ClientStatus))
+    restricted: bool = False
+    opened_on: date
+    created_at: datetime = instant_field()
+    closed_at: datetime | None = instant_field(default=None)
+    attention_at: datetime = instant_field(default=NO_REVIEW)
+    version: int = 1
+    seal_rev: int = 0
+
+    @classmethod
+    def open(cls, db: "Workspace", assign_to_id: UUID | None = None, **values: Any) -> UUID:
+        """A new client with a data key of her own, assigned to whoever took her on. Returns the id."""
+        client_id = uuid4()
+        db.keys.create(client_id, "client")
+        row = {"id": client_id, "created_at": db.now} | values
+        db.create_many(_ADD_CLIENT, Action.CLIENT_CREATED, [row])
+        advocate = assign_to_id or (db.actor.id if db.reach is Reach.ASSIGNED else None)
+        if advocate is not None:
+            Assignment.begin(db, client_id, advocate)
+        return client_id
+
+    def update(self, db: "Workspace", **changes: Any) -> None:
+        """Change what is known of her; the row was claimed. A name has to remain."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        if not (self.alias or self.legal_name):
+            raise Invalid(Fault("/alias", "name-needed", "A client needs an alias or a legal name."))
+        db.record(Action.CLIENT_UPDATED, self, *changes)
+
+    def close(self, db: "Workspace", reason: str) -> None:
+        """Close the case with a reason. Doing it twice changes nothing."""
+        if self.status is not ClientStatus.CLOSED:
+            self.status, self.closed_at, self.closing_reason = ClientStatus.CLOSED, db.now, reason
+            db.record(Action.CLIENT_CLOSED, self)
+
+    def reopen(self, db: "Workspace") -> None:
+        """Open a closed case again. Doing it twice changes nothing."""
+        if self.status is ClientStatus.CLOSED:
+            self.status, self.closed_at, self.closing_reason = ClientStatus.OPEN, None, None
+            db.record(Action.CLIENT_REOPENED, self)
+
+
+class Assignment(ClientRecord, table=True):
+    """Who works with a client, from when until when. Ended rows stay: attribution never changes."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        within("client_id", "clients"),
+        within("user_id", "users"),
+        sa.Index(
+            "uq_assignments_open",
+            "agency_id",
+            "user_id",
+            "client_id",
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_assignments_attention",
+            "agency_id",
+            "user_id",
+            "attention_at",
+            "client_id",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index("ix_assignments_client", "agency_id", "client_id"),
+    )
+
+    user_id: UUID = id_field()
+    started_at: datetime = instant_field()
+    started_by_id: UUID = id_field()
+    ended_at: datetime | None = instant_field(default=None)
+    ended_by_id: UUID | None = id_field(default=None)
+    attention_at: datetime = instant_field(default=NO_REVIEW)
+    version: int = 1
+
+    @classmethod
+    def begin(cls, db: "Workspace", client_id: UUID, user_id: UUID, attention_at: datetime = NO_REVIEW) -> UUID:
+        """Assign a client to an advocate or supervisor of the agency. Returns the id; twice is a Conflict."""
+        if user_id != db.actor.id:
+            _must_take_clients(db, user_id)
+        assignment_id = uuid4()
+        row = {
+            "id": assignment_id,
+            "client_id": client_id,
+            "user_id": user_id,
+            "started_at": db.now,
+            "started_by_id": db.actor.id,
+            "attention_at": attention_at,
+        }
+        db.create_many(_ADD_ASSIGNMENT, Action.ASSIGNMENT_STARTED, [row])
+        return assignment_id
+
+    def end(self, db: "Workspace") -> None:
+        """From this request on the advocate no longer sees the client. Doing it twice changes nothing."""
+        if self.ended_at is None:
+            self.ended_at, self.ended_by_id = db.now, db.actor.id
+            db.record(Action.ASSIGNMENT_ENDED, self)
+
+
+def _must_take_clients(db: "Workspace", user_id: UUID) -> None:
+    try:
+        user = db.find(User, user_id)
+    except NotFound:
+        raise Invalid(Fault("/user_id", "unknown-user", "There is no such person at this agency.")) from None
+    if user.status is not UserStatus.ACTIVE or not user.role_set & {Role.ADVOCATE, Role.SUPERVISOR}:
+        raise Invalid(Fault("/user_id", "takes-no-clients", "This person is not an active advocate or supervisor."))
+
+
+class ExternalId(ClientRecord, table=True):
+    """A client's id in another system: sealed, and found again by a tag that differs in every agency."""
+
+    __tablename__ = "external_ids"
+    __table_args__ = (
+        within("client_id", "clients"),
+        sa.UniqueConstraint("agency_id", "tag"),
+        sa.Index("ix_external_ids_client", "agency_id", "client_id"),
+    )
+
+    system: str
+    tag: bytes = Field(sa_type=BYTES)
+    value_sealed: bytes | None = sealed_column()
+    value = Sealed[str]()
+    seal_rev: int = 0
+
+    @classmethod
+    def replace(cls, db: "Workspace", client: Client, wanted: list[tuple[str, str]]) -> None:
+        """Make these (system, value) pairs the client's only ones. Conflict when another client has one."""
+        for old in cls.of(db, client.id):
+            db.claim(cls, old.id)
+            db.record(Action.CLIENT_UPDATED, old)
+            db.delete(old)
+        db.flush()
+        for system, value in wanted:
+            tag = db.keys.tag("external-id", f"{system}\x00{value}")
+            db.create(cls, Action.CLIENT_UPDATED, client_id=client.id, system=system, tag=tag, value=value)
+        try:
+            db.flush()
+        except sa.exc.IntegrityError:
+            raise Conflict("external-id-taken") from None
+
+    @classmethod
+    def of(cls, db: "Workspace", client_id: UUID) -> list["ExternalId"]:
+        """A client's ids elsewhere, by system."""
+        found = sa.select(cls).where(cls.client_id == client_id).order_by(cls.system, cls.id)  # type: ignore[arg-type]
+        return list(db.exec(found).scalars())  # type: ignore[call-overload]
+
+    @classmethod
+    def owner(cls, db: "Workspace", system: str, value: str) -> UUID:
+        """The client known elsewhere as `value`, if in sight; else NotFound."""
+        tag = db.keys.tag("external-id", f"{system}\x00{value}")
+        row = db.exec(sa.select(cls).where(cls.tag == tag)).scalars().first()  # type: ignore[call-overload, arg-type]
+        if row is None:
+            raise NotFound
+        return row.client_id  # type: ignore[no-any-return]
+
+
+_ADD_CLIENT = Insert(Client)
+_ADD_ASSIGNMENT = Insert(Assignment)
+
+_C = Client.__table__.c  # type: ignore[attr-defined]
+_STATE = Query(sa.select(_C.status).where(_C.id == sa.bindparam("client_id")), Sight.ONE_CLIENT)
+
+
+def must_be_open(db: "Workspace", client_id: UUID) -> None:
+    """NotFound for a client out of sight, Conflict for a closed case."""
+    if db.one(_STATE, client_id=client_id).status == ClientStatus.CLOSED:
+        raise Conflict("client-closed")
+

@@ -1,0 +1,91 @@
+"""The ways the domain says no; which HTTP status and words each gets is decided in api/problems.py."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """Base of every refusal. `code` is stable and documented at /problems/{code}; the text never holds what was sent."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, code: str | None = None, **facts: object) -> None:
+        super().__init__(code or type(self).code)
+        self.reason = code or type(self).code
+        self.facts = facts
+
+
+class NotFound(DomainError):
+    """Unknown, foreign or walled: the caller cannot tell which (law 6)."""
+
+    code = "not-found"
+
+
+class Forbidden(DomainError):
+    """The caller may know of the thing, but not do this to it."""
+
+    code = "forbidden"
+
+
+class Unauthenticated(DomainError):
+    """Nobody we know, or no longer."""
+
+    code = "unauthenticated"
+
+
+class Conflict(DomainError):
+    """The thing is not in a state that allows this."""
+
+    code = "conflict"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with what was sent: where (JSON pointer), which rule, and plain words without the value."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Invalid(DomainError):
+    """What was sent breaks a rule; `faults` says where, never what."""
+
+    code = "invalid"
+
+    def __init__(self, *faults: Fault, code: str | None = None) -> None:
+        super().__init__(code)
+        self.faults = faults
+
+
+class Stale(DomainError):
+    """Somebody changed the row since the caller read it; `current` is its version now."""
+
+    code = "stale-version"
+
+    def __init__(self, current: int) -> None:
+        super().__init__()
+        self.current = current
+
+
+class Unavailable(DomainError):
+    """The database is busy, full or away; nothing was kept and trying again is safe after `retry_after` seconds."""
+
+    code = "database-unavailable"
+
+    def __init__(self, code: str | None = None, retry_after: int = 2) -> None:
+        super().__init__(code)
+        self.retry_after = retry_after
+
+
+class SealError(DomainError):
+    """A sealed value cannot be opened: one text for a wrong key and a moved, edited, cut or older cell (VAULT 3)."""
+
+    code = "sealed-data-damaged"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class KeyRefused(Exception):
+    """A key or key file is missing, wrong or readable by others. The text is one line for an operator."""

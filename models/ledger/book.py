@@ -1,0 +1,164 @@
+"""The log's rows: append under the head, read back, verify. Entries hold ids, never values (VAULT.md section 7)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.access import PLATFORM
+from models.base import BYTES, Record, choice, id_field, instant_field
+from models.ledger import merkle
+from models.ledger.action import Action
+from models.rows import Change, Insert, Query
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+FORMAT = 1
+
+
+class LedgerHead(Record, table=True):
+    """One row per agency: how many entries its log has, and the frontier of their tree. It is locked last."""
+
+    __tablename__ = "ledger_heads"
+    machinery: ClassVar[bool] = True
+
+    agency_id: UUID = id_field(primary_key=True)
+    size: int = Field(default=0, sa_type=sa.BigInteger)
+    frontier: bytes = Field(default=b"", sa_type=BYTES)
+
+
+class LedgerEntry(Record, table=True):
+    """One entry, stored verbatim; the other columns repeat parts of it so that they can be asked for."""
+
+    __tablename__ = "ledger_entries"
+    machinery: ClassVar[bool] = True
+    __table_args__ = (
+        sa.Index("ix_ledger_entries_subject", "agency_id", "subject_id", "seq"),
+        sa.Index("ix_ledger_entries_client", "agency_id", "client_id", "seq"),
+        sa.Index("ix_ledger_entries_actor", "agency_id", "actor_id", "seq"),
+        {"sqlite_with_rowid": False},
+    )
+
+    agency_id: UUID = id_field(primary_key=True)
+    seq: int = Field(sa_type=sa.BigInteger, primary_key=True)
+    at: datetime = instant_field()
+    actor_id: UUID = id_field()
+    action: Action = Field(sa_type=choice(Action))
+    subject_id: UUID | None = id_field(default=None)
+    client_id: UUID | None = id_field(default=None)
+    entry: bytes = Field(sa_type=BYTES)
+
+
+_H, _E = LedgerHead.__table__.c, LedgerEntry.__table__.c  # type: ignore[attr-defined]
+_HEAD = Query(sa.select(_H.size, _H.frontier).with_for_update())
+_MOVE = Change(
+    sa.update(LedgerHead.__table__).values(  # type: ignore[attr-defined]
+        size=sa.bindparam("new_size", required=True), frontier=sa.bindparam("new_frontier", required=True)
+    )
+)
+_OPEN = Insert(LedgerHead)
+_APPEND = Insert(LedgerEntry)
+_ENTRIES = Query(
+    sa.select(_E.seq, _E.entry)
+    .where(_E.seq >= sa.bindparam("first", required=True))
+    .order_by(_E.seq)
+    .limit(sa.bindparam("most", required=True))
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a request came from, as the ledger keeps it: its id, the caller's address, a coarse device class."""
+
+    request_id: str = "-"
+    ip: str | None = None
+    agent: str | None = None
+
+
+@dataclass
+class Fact:
+    """One thing that happened: an action on some rows of one kind."""
+
+    action: Action
+    kind: str
+    ids: list[UUID]
+    client_id: UUID | None = None
+    fields: tuple[str, ...] = ()
+
+
+def canonical(entry: dict[str, Any]) -> bytes:
+    """RFC 8785 for what entries hold (strings, integers, booleans, null, lists, objects): one text per meaning."""
+    return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
+
+
+def open_log(db: "Workspace") -> None:
+    """Begin an agency's log; the head row is what every later append locks."""
+    db.insert(_OPEN, [{"size": 0, "frontier": b""}])
+
+
+def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> int:
+    """Add one entry as the last act of a transaction; returns its sequence. Any failure fails the transaction."""
+    head = db.rows(_HEAD)[0]
+    stored = canonical(entry | {"v": FORMAT, "seq": head.size})
+    row = {
+        "seq": head.size,
+        "at": db.now,
+        "actor_id": db.actor.id,
+        "action": fact.action,
+        "subject_id": fact.ids[0] if len(fact.ids) == 1 else None,
+        "client_id": fact.client_id,
+        "entry": stored,
+    }
+    db.insert(_APPEND, [row])
+    grown = merkle.push(head.frontier, head.size, merkle.leaf_hash(stored))
+    db.change(_MOVE, new_size=head.size + 1, new_frontier=grown)
+    size: int = head.size
+    return size
+
+
+def entries(db: "Workspace", first: int = 0, batch: int = 1000) -> Iterator[tuple[int, bytes]]:
+    """The log from `first` on, in order."""
+    while rows := db.rows(_ENTRIES, first=first, most=batch):
+        for row in rows:
+            yield row.seq, row.entry
+        first = rows[-1].seq + 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verification found: the size and root of the log, and every fault in plain words (empty = sound)."""
+
+    agency_id: UUID
+    size: int
+    root: str
+    faults: tuple[str, ...]
+
+
+def verify(db: "Workspace") -> Verdict:
+    """Recompute one agency's tree from its entries and compare it with the head row."""
+    faults: list[str] = []
+    size, frontier, last_at = 0, b"", ""
+    for seq, stored in entries(db):
+        entry = orjson.loads(stored)
+        if seq != size or entry.get("seq") != seq:
+            faults.append(f"entry {size}: the next one found says {seq}")
+        if canonical(entry) != stored:
+            faults.append(f"entry {seq}: not in canonical form")
+        if entry.get("agency") != str(db.agency_id):
+            faults.append(f"entry {seq}: belongs to another agency")
+        if entry.get("at", "") < last_at:
+            faults.append(f"entry {seq}: the clock went back")
+        frontier, size, last_at = merkle.push(frontier, size, merkle.leaf_hash(stored)), size + 1, entry.get("at", "")
+    head = db.rows(_HEAD)[0]
+    if (head.size, head.frontier) != (size, frontier):
+        faults.append(f"the head row says {head.size} entries with another root than the {size} entries stored")
+    return Verdict(db.agency_id, size, merkle.root(frontier).hex(), tuple(faults))
+
+
+__all__ = ["PLATFORM", "Fact", "LedgerEntry", "LedgerHead", "Origin", "Verdict", "append", "entries", "open_log", "verify"]

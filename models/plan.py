@@ -1,0 +1,358 @@
+"""Safety plans: made from a template with the survivor, activated, closed; one active plan per client."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models import review
+from models.agency import Custody
+from models.base import ID, ClientRecord, choice, id_field, instant_field, sealed_column, within
+from models.checklist import (
+    ADD_ITEMS,
+    ADD_SECTIONS,
+    MOST_ITEMS,
+    MOST_SECTIONS,
+    ChecklistItem,
+    ItemStatus,
+    PlanSection,
+    Progress,
+    Whose,
+    count,
+    counted,
+    item_id,
+    items_of,
+    new_plan_id,
+    number_of,
+    section_id,
+    sections_of,
+)
+from models.client import must_be_open
+from models.content import ItemKind, TemplateDocument
+from models.content.text import closest
+from models.errors import Conflict, Fault, Invalid
+from models.jurisdiction import local
+from models.ledger.action import Action
+from models.rows import Insert, Query
+from models.template import Pinned, document, pin
+from models.vault.sealed import Sealed
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+
+class PlanStatus(StrEnum):
+    """The life of a plan (DOMAIN 6)."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    CLOSED = "closed"
+
+
+class Plan(ClientRecord, Progress, table=True):
+    """A safety plan. It pins a published template version; its own words are the survivor's."""
+
+    __tablename__ = "plans"
+    __table_args__ = (
+        within("client_id", "clients"),
+        sa.ForeignKeyConstraint(
+            ["template_owner_id", "template_id", "template_version"],
+            ["template_versions.agency_id", "template_versions.template_id", "template_versions.number"],
+        ),
+        sa.Index("ix_plans_client", "agency_id", "client_id", "status"),
+        sa.Index("ix_plans_next_review", "agency_id", "next_review_at", "id"),
+        sa.Index(
+            "uq_plans_active",
+            "agency_id",
+            "client_id",
+            unique=True,
+            sqlite_where=sa.text("status = 'active'"),
+            postgresql_where=sa.text("status = 'active'"),
+        ),
+    )
+
+    id: UUID = id_field(primary_key=True, default_factory=new_plan_id)
+    template_owner_id: UUID = id_field()
+    template_id: UUID = id_field()
+    template_version: int
+    status: PlanStatus = Field(default=PlanStatus.DRAFT, sa_type=choice(PlanStatus))
+    custody: Custody = Field(default=Custody.RETAINED, sa_type=choice(Custody))
+    language: str
+    facts_sealed: bytes | None = sealed_column()
+    facts = Sealed[dict[str, str]]()
+    next_review_at: datetime | None = instant_field(default=None)
+    created_at: datetime = instant_field()
+    created_by_id: UUID = id_field()
+    activated_at: datetime | None = instant_field(default=None)
+    closed_at: datetime | None = instant_field(default=None)
+    version: int = 1
+    seal_rev: int = 0
+
+    @property
+    def pinned(self) -> Pinned:
+        """The template version it stands on."""
+        return Pinned(self.template_owner_id, self.template_id, self.template_version)
+
+    @property
+    def is_open(self) -> bool:
+        """Still worked with."""
+        return self.status in (PlanStatus.DRAFT, PlanStatus.ACTIVE)
+
+    @classmethod
+    def draft(
+        cls,
+        db: "Workspace",
+        client_id: UUID,
+        template_id: UUID,
+        version: int | None = None,
+        sections: Sequence[str] | None = None,
+        language: str | None = None,
+        custody: Custody | None = None,
+    ) -> UUID:
+        """A new plan for an open client from a template's chosen sections (all that are not hidden when none are
+        named). Returns its id. Conflict for closed clients and retired templates, Invalid for unknown sections."""
+        must_be_open(db, client_id)
+        settings, _ = local(db)
+        pinned = pin(db, template_id, version)
+        source = document(db, pinned)
+        plan_id = new_plan_id()
+        places = {"plan_id": plan_id, "client_id": client_id}
+        parts, items = _parts(plan_id, source, _chosen(source, sections), places)
+        row = {
+            "id": plan_id,
+            "client_id": client_id,
+            "template_owner_id": pinned.owner_id,
+            "template_id": template_id,
+            "template_version": pinned.number,
+            "custody": _stricter(custody or settings.custody_default, settings.custody_default),
+            "language": _spoken(source, language or settings.language, asked=language is not None),
+            "offered": counted(item["kind"] for item in items),
+            "created_at": db.now,
+            "created_by_id": db.actor.id,
+        }
+        db.create_many(_ADD, Action.PLAN_CREATED, [row])
+        db.create_many(ADD_SECTIONS, None, parts)
+        db.create_many(ADD_ITEMS, None, items)
+        return plan_id
+
+    def activate(self, db: "Workspace") -> None:
+        """Make it the plan in use; the one before is superseded. Doing it twice changes nothing."""
+        if self.status is PlanStatus.ACTIVE:
+            return
+        if self.status is not PlanStatus.DRAFT:
+            raise Conflict("plan-not-open")
+        for before in active_of(db, self.client_id):
+            old = db.claim(Plan, before.id)
+            old.status, old.closed_at = PlanStatus.SUPERSEDED, db.now
+            db.record(Action.PLAN_CLOSED, old)
+            db.flush()
+            review.drop_scheduled(db, old.id, old.client_id)
+        self.status, self.activated_at = PlanStatus.ACTIVE, db.now
+        db.record(Action.PLAN_ACTIVATED, self)
+
+    def close(self, db: "Workspace") -> None:
+        """No longer worked with; its scheduled reviews are cancelled. Doing it twice changes nothing."""
+        if not self.is_open:
+            return
+        self.status, self.closed_at = PlanStatus.CLOSED, db.now
+        db.record(Action.PLAN_CLOSED, self)
+        db.flush()
+        review.drop_scheduled(db, self.id, self.client_id)
+
+    def update(self, db: "Workspace", **changes: Any) -> None:
+        """Change language, shared facts or custody (only to something stricter); the row was claimed."""
+        self.must_be_open()
+        if "custody" in changes:
+            changes["custody"] = _stricter(changes["custody"], self.custody)
+        if changes.get("facts"):
+            self.must_keep_words()
+            changes["facts"] = {**(self.facts or {}), **changes["facts"]}
+            changes["facts"] = {name: value for name, value in changes["facts"].items() if value is not None}
+        if "language" in changes:
+            changes["language"] = _spoken(document(db, self.pinned), changes["language"], asked=True)
+        for name, value in changes.items():
+            setattr(self, name, value)
+        db.record(Action.PLAN_UPDATED, self, *changes)
+
+    def must_be_open(self) -> None:
+        """Conflict unless draft or active."""
+        if not self.is_open:
+            raise Conflict("plan-not-open")
+
+    def must_keep_words(self) -> None:
+        """Conflict when the plan's custody says that no content is kept anywhere."""
+        if self.custody is Custody.EVENT_ONLY:
+            raise Conflict("custody-keeps-no-words")
+
+    def add_section(self, db: "Workspace", key: str | None, title: str | None) -> PlanSection:
+        """One more section: the template's by key, with its items, or an own one by title; the plan was claimed."""
+        self.must_be_open()
+        there = sections_of(db, self.id, self.client_id)
+        if len(there) >= MOST_SECTIONS:
+            raise Conflict("too-many-sections")
+        number = max((number_of(s.id) for s in there), default=0) + 1
+        position = max((s.position for s in there), default=0) + 1
+        values: dict[str, Any] = {"id": section_id(self.id, number), "plan_id": self.id, "client_id": self.client_id}
+        source = 0 if key is None else self._unused(db, key, {s.source for s in there})
+        if title is not None:
+            self.must_keep_words()
+            values["title"] = title
+        section = db.create(PlanSection, Action.PLAN_SECTION_ADDED, source=source, position=position, **values)
+        db.flush()
+        if source:
+            self._add_items_of(db, source, number)
+        self._touch(db)
+        return section
+
+    def remove_section(self, db: "Workspace", section: PlanSection) -> None:
+        """Take a section and its items off the plan; both rows were claimed."""
+        self.must_be_open()
+        number = number_of(section.id)
+        for row in items_of(db, self.id, self.client_id):
+            if row.section == number:
+                db.claim(ChecklistItem, row.id).remove(db)
+        db.record(Action.PLAN_SECTION_REMOVED, section)
+        db.delete(section)
+        self._touch(db)
+
+    def add_item(self, db: "Workspace", section: PlanSection, kind: ItemKind, text: str, **values: Any) -> ChecklistItem:
+        """One more item in the survivor's or the advocate's own words; the plan was claimed."""
+        self.must_be_open()
+        self.must_keep_words()
+        there = items_of(db, self.id, self.client_id)
+        if len(there) >= MOST_ITEMS:
+            raise Conflict("too-many-items")
+        item = db.create(
+            ChecklistItem,
+            Action.CHECKLIST_ITEM_ADDED,
+            id=item_id(self.id, max((number_of(i.id) for i in there), default=0) + 1),
+            plan_id=self.id,
+            client_id=self.client_id,
+            section=number_of(section.id),
+            source=0,
+            kind=kind,
+            text=text,
+            **{"status": ItemStatus.PLANNED, "whose_words": Whose.SURVIVOR} | values,
+        )
+        db.flush()
+        if kind.tickable:
+            count(db, self.id, {item.status: 1})
+        return item
+
+    def _unused(self, db: "Workspace", key: str, used: set[int]) -> int:
+        source = document(db, self.pinned)
+        number = next((n for n, s in enumerate(source.sections, 1) if s.key == key), None)
+        if number is None:
+            raise Invalid(Fault("/key", "unknown-section", "The template has no such section."))
+        if number in used:
+            raise Conflict("section-there")
+        return number
+
+    def _add_items_of(self, db: "Workspace", source: int, number: int) -> None:
+        there = items_of(db, self.id, self.client_id)
+        places = {"plan_id": self.id, "client_id": self.client_id}
+        first = max((number_of(i.id) for i in there), default=0) + 1
+        items = _items(self.id, document(db, self.pinned), source, number, first, places)
+        if items:
+            db.create_many(ADD_ITEMS, None, items)
+            count(db, self.id, {ItemStatus.OFFERED: counted(item["kind"] for item in items)})
+
+    def _touch(self, db: "Workspace") -> None:
+        """The plan shows its sections, so its version grows with them."""
+        count(db, self.id, {})
+
+
+# -- making the rows of a plan ------------------------------------------------------------------------------------
+
+
+def _chosen(source: TemplateDocument, keys: Sequence[str] | None) -> list[int]:
+    numbers = {section.key: number for number, section in enumerate(source.sections, 1)}
+    if keys is None:
+        return [numbers[section.key] for section in source.sections if not section.hidden]
+    faults = [
+        Fault(f"/sections/{i}", "unknown-section", "The template has no such section.")
+        for i, key in enumerate(keys)
+        if key not in numbers
+    ]
+    if faults:
+        raise Invalid(*faults)
+    return [numbers[key] for key in dict.fromkeys(keys)]
+
+
+def _parts(
+    plan_id: UUID, source: TemplateDocument, chosen: list[int], places: dict[str, UUID]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    sections: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
+    for number, wanted in enumerate(chosen, 1):
+        sections.append({"id": section_id(plan_id, number), "source": wanted, "position": number} | places)
+        items += _items(plan_id, source, wanted, number, len(items) + 1, places)
+    return sections, items
+
+
+def _items(
+    plan_id: UUID, source: TemplateDocument, wanted: int, section: int, first: int, places: dict[str, UUID]
+) -> list[dict[str, Any]]:
+    before = sum(len(s.items) for s in source.sections[: wanted - 1])
+    offered = [(before + n, item) for n, item in enumerate(source.sections[wanted - 1].items, 1) if not item.hidden]
+    return [
+        {"id": item_id(plan_id, first + i), "section": section, "source": number, "kind": item.kind} | places
+        for i, (number, item) in enumerate(offered)
+    ]
+
+
+def _stricter(asked: Custody, least: Custody) -> Custody:
+    order = list(Custody)  # strictest first
+    if order.index(asked) > order.index(least):
+        raise Conflict("custody-only-stricter")
+    return asked
+
+
+def _spoken(source: TemplateDocument, language: str, *, asked: bool) -> str:
+    found = closest(language, [source.language, *source.translations])
+    if found is None and asked:
+        raise Invalid(Fault("/language", "language-not-available", "The template is not written in this language."))
+    return found or source.language
+
+
+# -- statements ---------------------------------------------------------------------------------------------------
+
+_P: Any = Plan.__table__.c  # type: ignore[attr-defined]
+_ADD = Insert(Plan)
+_READ = Query(
+    sa.select(
+        _P.id,
+        _P.client_id,
+        _P.template_owner_id,
+        _P.template_id,
+        _P.template_version,
+        _P.status,
+        _P.custody,
+        _P.language,
+        _P.next_review_at,
+        _P.created_at,
+        _P.activated_at,
+        _P.closed_at,
+        _P.facts_sealed,
+        _P.version,
+        *(_P[status.value] for status in ItemStatus),
+    ).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True))
+)
+_ACTIVE = Query(sa.select(_P.id).where(_P.client_id == sa.bindparam("of", type_=ID, required=True), _P.status == PlanStatus.ACTIVE))
+
+
+def read(db: "Workspace", plan_id: UUID) -> Any:
+    """A plan's row with its shared facts opened; from here on its client is in sight. NotFound."""
+    row = db.one(_READ, plan_id=plan_id)
+    db.saw(row.client_id)
+    return row
+
+
+def active_of(db: "Workspace", client_id: UUID) -> list[Any]:
+    """The id of the client's plan in use, if there is one."""
+    return db.rows(_ACTIVE, of=client_id)

@@ -1,0 +1,278 @@
+"""The fast lane: statements written once at import, walled, opened and run on the driver (SPEED.md, What follows 1).
+
+A `Query` is a SELECT. Every agency table in it is held to the caller's agency, and every table of clients' rows to the
+clients the caller may see. Sealed columns come back opened, under their field's name, and leave a disclosure mark.
+A `Change` is an UPDATE or DELETE, an `Insert` one or many new rows; both stay inside the agency.
+All compile once per dialect and run without the ORM, which costs more than the database does.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+import sqlalchemy.dialects.postgresql
+import sqlalchemy.dialects.sqlite
+from pydantic_core import PydanticUndefined
+from sqlalchemy.sql.visitors import iterate
+from sqlmodel import SQLModel
+
+from models.access import PLATFORM, Reach
+from models.base import ID, model_of
+from models.errors import SealError
+from models.vault import cells
+from models.vault.sealed import sealed_fields
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+AGENCY = sa.bindparam("agency_id", type_=ID, required=True)
+ACTOR = sa.bindparam("actor_id", type_=ID, required=True)
+CLIENT = sa.bindparam("client_id", type_=ID, required=True)
+
+Processor = Callable[[Any], Any] | None
+
+
+class Sight(Enum):
+    """How a Query makes sure that an advocate sees her own clients only."""
+
+    EACH_ROW = "an open assignment must exist for every row"
+    ONE_CLIENT = "all rows are of :client_id, whose sight is asked once per Workspace"
+    JOINED = "the statement itself joins the caller's open assignments"
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A statement as one driver takes it: its text, its parameters in order, and how to read what comes back."""
+
+    sql: str
+    binds: tuple[tuple[str, Processor, Any, bool], ...]
+    positional: bool
+    readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def arguments(self, params: dict[str, Any]) -> Any:
+        """Parameters as the driver wants them. A missing one is a programmer's error: KeyError."""
+        named = ((n, params[n] if required else given, process) for n, process, given, required in self.binds)
+        bound = ((n, value if process is None else process(value)) for n, value, process in named)
+        return [value for _, value in bound] if self.positional else dict(bound)
+
+
+def _compile(statement: Any, dialect: sa.Dialect) -> _Compiled:
+    compiled = statement.compile(dialect=dialect)
+    order = compiled.positiontup if compiled.positional else list(compiled.binds)
+    binds = ((n, compiled.binds[n], compiled.binds[n].type.dialect_impl(dialect)) for n in order)
+    columns = statement.selected_columns if isinstance(statement, sa.Select | sa.CompoundSelect) else ()
+    read = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
+    return _Compiled(
+        compiled.string,
+        tuple((n, kind.bind_processor(dialect), bind.effective_value, bind.required) for n, bind, kind in binds),
+        bool(compiled.positional),
+        tuple((i, process) for i, process in read if process is not None),
+    )
+
+
+def client_column(table: Any) -> Any | None:
+    """The column naming the client whose row it is, or None for a table that holds no client's rows."""
+    name = model_of(table).client_column()
+    return None if name is None else table.c[name]
+
+
+def agency_wall(table: Any, agency_id: Any) -> Any:
+    """The rows of a table that exist for an agency: its own; of a shared table also the platform's; of a directory,
+    for the platform itself, everybody's."""
+    model, mine = model_of(table), table.c.agency_id == agency_id
+    if model.shared:
+        return sa.or_(mine, table.c.agency_id == PLATFORM)
+    if model.directory:
+        return sa.or_(mine, agency_id == PLATFORM)
+    return mine
+
+
+def sight_of(client: Any, agency_id: Any, actor_id: Any) -> Any:
+    """EXISTS an open assignment of the caller to the client: an advocate's whole sight."""
+    a = SQLModel.metadata.tables["assignments"].alias("sight")
+    mine = (a.c.agency_id == agency_id, a.c.user_id == actor_id, a.c.client_id == client, a.c.ended_at.is_(None))
+    return sa.exists().where(*mine)
+
+
+def _walled_tables(statement: Any) -> list[tuple[Any, bool]]:
+    """The agency tables and aliases a statement reads, each with whether an outer join may leave it empty."""
+    parts = list(iterate(statement))
+    outer = {id(part) for join in parts if isinstance(join, sa.Join) and join.isouter for part in iterate(join.right)}
+    named = {id(part): part for part in parts if isinstance(part, sa.Table | sa.Alias)}
+    inner = {id(part.element) for part in named.values() if isinstance(part, sa.Alias)}
+    return [(part, key in outer) for key, part in named.items() if key not in inner and "agency_id" in part.c]
+
+
+class Query:
+    """A SELECT built once; its result is a list of named tuples."""
+
+    def __init__(self, statement: Any, sight: Sight = Sight.EACH_ROW) -> None:
+        self._names = tuple(statement.selected_columns.keys())
+        self._sight = sight
+        self._statement, self._sealed = _with_bindings(statement)
+        fields = [n.removesuffix("_sealed") for n in self._names]
+        self._make = namedtuple("Row", fields)._make  # type: ignore[misc]
+        self._expanding = any(isinstance(p, sa.BindParameter) and p.expanding for p in iterate(statement))
+        self._variants: dict[tuple[str, Reach], tuple[Any, _Compiled]] = {}
+
+    def run(self, db: "Workspace", params: dict[str, Any]) -> list[Any]:
+        """Rows for this Workspace's eyes. Raises NotFound for a client out of sight, SealError for a damaged cell."""
+        if self._sight is Sight.ONE_CLIENT:
+            db.must_see(params["client_id"])
+        key = (db.dialect.name, db.reach)
+        if key not in self._variants:
+            walled = self._walled(db.reach)
+            self._variants[key] = walled, _compile(walled, db.dialect)
+        walled, compiled = self._variants[key]
+        params = params | {"agency_id": db.agency_id, "actor_id": db.actor.id}
+        if self._expanding:  # a list of unknown length is not one prepared text
+            rows = [list(row) for row in db.connection().execute(walled, params)]
+        else:
+            rows = [list(row) for row in db.driver.execute(compiled.sql, compiled.arguments(params)).fetchall()]
+            for i, process in compiled.readers:
+                for row in rows:
+                    row[i] = process(row[i])
+        if self._sealed and rows:
+            self._open(db, rows)
+        width = len(self._names)
+        return [self._make(row[:width]) for row in rows]
+
+    def _open(self, db: "Workspace", rows: list[list[Any]]) -> None:
+        db.keys.fetch(cells.kid_of(row[s.at]) for row in rows for s in self._sealed if row[s.at] is not None)
+        for s in self._sealed:
+            for row in rows:
+                row[s.at] = s.open(db, row)
+
+    def _walled(self, reach: Reach) -> Any:
+        statement = self._statement
+        for table, outer in _walled_tables(statement):
+            absent = [table.c.agency_id.is_(None)] if outer else []
+            statement = statement.where(sa.or_(agency_wall(table, AGENCY), *absent))
+            client = client_column(table)
+            if client is not None and self._sight is Sight.ONE_CLIENT:
+                statement = statement.where(sa.or_(client == CLIENT, *absent))
+            elif client is not None and reach is not Reach.AGENCY and self._sight is Sight.EACH_ROW:
+                seen = sa.false() if reach is Reach.NONE else sight_of(client, AGENCY, ACTOR)
+                statement = statement.where(sa.or_(seen, *absent))
+        return statement
+
+
+@dataclass(frozen=True)
+class _SealedColumn:
+    """Where one sealed column stands in a result row, and where the facts that bind it stand."""
+
+    at: int
+    table: str
+    field: str
+    row_id: int
+    subject: int
+    seal_rev: int
+
+    def open(self, db: "Workspace", row: list[Any]) -> Any:
+        """The plain value, disclosed. None for a row never sealed; a cell missing from a sealed row is damage."""
+        cell, row_id = row[self.at], row[self.row_id]
+        if cell is None:
+            if row[self.seal_rev]:
+                raise SealError
+            return None
+        cipher = db.keys.opener(cells.kid_of(cell), row[self.subject])
+        value = cells.open_(cipher, cell, cells.place(db.agency_id, self.table, row_id, self.field, row[self.seal_rev]))
+        db.note_opened(self.table, self.field, row_id, row[self.subject])
+        return value
+
+
+def _with_bindings(statement: Any) -> tuple[Any, tuple[_SealedColumn, ...]]:
+    """Add, behind the asked columns, what a sealed column needs to be opened: row id, subject, seal_rev."""
+    columns = list(statement.selected_columns)
+    wanted = [(i, c) for i, c in enumerate(columns) if c.name.endswith("_sealed")]
+    extra: list[Any] = []
+
+    def index(column: Any) -> int:
+        extra.append(column)
+        return len(columns) + len(extra) - 1
+
+    sealed = []
+    for at, column in wanted:
+        t = column.table
+        model = model_of(t)
+        subject = t.c[model.subject_column]
+        field = column.name.removesuffix("_sealed")
+        sealed.append(_SealedColumn(at, str(model.__tablename__), field, index(t.c.id), index(subject), index(t.c.seal_rev)))
+    labelled = [c.label(f"_{i}") for i, c in enumerate(extra)]
+    return statement.add_columns(*labelled) if extra else statement, tuple(sealed)
+
+
+class Change:
+    """An UPDATE or DELETE built once, held to the caller's agency. The row was found through the walls before."""
+
+    def __init__(self, statement: Any) -> None:
+        self.table: sa.Table = statement.table
+        self._statement = statement.where(self.table.c.agency_id == AGENCY)
+        self._compiled: dict[str, _Compiled] = {}
+
+    def run(self, db: "Workspace", params: dict[str, Any]) -> int:
+        """Number of rows changed."""
+        compiled = self._compiled.get(db.dialect.name)
+        if compiled is None:
+            compiled = self._compiled[db.dialect.name] = _compile(self._statement, db.dialect)
+        changed: int = db.driver.execute(compiled.sql, compiled.arguments(params | {"agency_id": db.agency_id})).rowcount
+        return changed
+
+
+class Insert:
+    """New rows of one model, sealed and inserted in one go. Values not given take the model's default, or null."""
+
+    def __init__(self, model: type[Any], *, unless_there: bool = False) -> None:
+        """`unless_there`: a row whose primary key exists is left as it is, and not counted."""
+        self.table: sa.Table = model.__table__
+        self._sealed = sealed_fields(model)
+        fields = model.model_fields
+        plain = {c.name: fields[c.name] for c in self.table.c}
+        self._defaults = {
+            name: None if field.default is PydanticUndefined else field.default for name, field in plain.items()
+        }
+        self._factories = {name: field.default_factory for name, field in plain.items() if field.default_factory}
+        self._unless_there = unless_there
+        self._compiled: dict[str, _Compiled] = {}
+
+    def run(self, db: "Workspace", rows: Sequence[dict[str, Any]]) -> int:
+        """Number of rows inserted. Values of sealed fields are given under the field's name and sealed here."""
+        compiled = self._compiled.get(db.dialect.name)
+        if compiled is None:
+            compiled = self._compiled[db.dialect.name] = self._compile(db.dialect)
+        arguments = [compiled.arguments(self._whole(db, row)) for row in rows]
+        if len(arguments) == 1:
+            changed: int = db.driver.execute(compiled.sql, arguments[0]).rowcount
+            return changed
+        cursor = db.driver.cursor()
+        cursor.executemany(compiled.sql, arguments)
+        return len(arguments)
+
+    def _compile(self, dialect: sa.Dialect) -> _Compiled:
+        values = {c.name: sa.bindparam(c.name, required=True, type_=c.type) for c in self.table.c}
+        statement: Any = sa.insert(self.table).values(values)
+        if self._unless_there:
+            upsert = sa.dialects.sqlite if dialect.name == "sqlite" else sa.dialects.postgresql
+            statement = upsert.insert(self.table).values(values).on_conflict_do_nothing()
+        return _compile(statement, dialect)
+
+    def _whole(self, db: "Workspace", given: dict[str, Any]) -> dict[str, Any]:
+        row = self._defaults | {name: make() for name, make in self._factories.items() if name not in given}  # type: ignore[call-arg]
+        row |= given
+        row["agency_id"] = db.agency_id
+        if any(field.name in given for field in self._sealed):
+            self._seal(db, row)
+        return row
+
+    def _seal(self, db: "Workspace", row: dict[str, Any]) -> None:
+        subject, table, row["seal_rev"] = row[model_of(self.table).subject_column], self.table.name, 1
+        kid, cipher = db.keys.sealer(subject)
+        for field in self._sealed:
+            at = cells.place(db.agency_id, table, row["id"], field.name, 1)
+            row[field.column] = cells.seal(cipher, kid, row.get(field.name), at)
+        stored = [row[field.column] for field in self._sealed]
+        db.note_digest(table, row["id"], 1, cells.digest(table, row["id"], subject, 1, stored))
+

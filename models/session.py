@@ -1,0 +1,181 @@
+"""Being signed in: sessions, the refresh tokens that carry them on, and who an access token stands for."""
+
+import base64
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, ClassVar
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.access import Actor
+from models.base import BYTES, AgencyRecord, id_field, instant_field, within
+from models.errors import NotFound, Unauthenticated
+from models.ledger.action import Action
+from models.rows import Query
+from models.user import UserStatus, roles_of
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+ABSOLUTE = timedelta(hours=12)
+IDLE = timedelta(minutes=60)
+GRACE = timedelta(seconds=10)  # a lost answer gets the same successor this long
+MOST = 10  # sessions a person
+PREFIX = "wpr_"
+
+
+class SignInSession(AgencyRecord, table=True):
+    """One sign-in of one person, alive until revoked, idle too long, or 12 hours old."""
+
+    __tablename__ = "sessions"
+    machinery: ClassVar[bool] = True
+    __table_args__ = (
+        within("user_id", "users"),
+        sa.Index("ix_sessions_user", "agency_id", "user_id", "opened_at"),
+    )
+
+    user_id: UUID = id_field()
+    opened_at: datetime = instant_field()
+    last_used_at: datetime = instant_field()
+    expires_at: datetime = instant_field()
+    revoked_at: datetime | None = instant_field(default=None)
+    generation: int = 1
+    refresh_hash: bytes = Field(sa_type=BYTES, repr=False)
+    agent: str | None = None
+    auth: str = "password"
+
+    @classmethod
+    def open(cls, db: "Workspace", user_id: UUID) -> "Opened":
+        """Sign a person in; the oldest of her sessions ends when she has more than 10."""
+        session_id = uuid4()
+        secret = db.vault.service.refresh_secret(session_id, 1)
+        session = db.create(
+            cls,
+            Action.SESSION_OPENED,
+            id=session_id,
+            user_id=user_id,
+            opened_at=db.now,
+            last_used_at=db.now,
+            expires_at=db.now + ABSOLUTE,
+            refresh_hash=sha256(secret).digest(),
+            agent=db.origin.agent,
+        )
+        db.flush()
+        for old in cls.of(db, user_id)[MOST:]:
+            db.claim(cls, old.id).revoke(db)
+        return Opened(session, _refresh_token(session, secret))
+
+    @classmethod
+    def of(cls, db: "Workspace", user_id: UUID) -> list["SignInSession"]:
+        """A person's living sessions, newest first."""
+        living = (cls.user_id == user_id, cls.revoked_at.is_(None), cls.expires_at > db.now)  # type: ignore[union-attr]
+        found = sa.select(cls).where(*living).order_by(cls.opened_at.desc(), cls.id)  # type: ignore[attr-defined]
+        return list(db.exec(found).scalars())  # type: ignore[call-overload]
+
+    @classmethod
+    def refresh(cls, db: "Workspace", session_id: UUID, secret: bytes) -> "Opened":
+        """Rotate. A used-up token ends the session, except within 10 seconds, when it gets the same successor again."""
+        try:
+            session = db.claim(cls, session_id)
+        except NotFound:
+            raise Unauthenticated("session-ended") from None
+        if not session.alive(db.now) or db.now - session.last_used_at > IDLE:
+            raise Unauthenticated("session-ended")
+        presented = sha256(secret).digest()
+        if not hmac.compare_digest(presented, session.refresh_hash):
+            return session._used_up(db, presented)
+        session.generation += 1
+        fresh = db.vault.service.refresh_secret(session.id, session.generation)
+        session.refresh_hash, session.last_used_at = sha256(fresh).digest(), db.now
+        db.record(Action.SESSION_REFRESHED, session)
+        return Opened(session, _refresh_token(session, fresh))
+
+    def _used_up(self, db: "Workspace", presented: bytes) -> "Opened":
+        service = db.vault.service
+        before = sha256(service.refresh_secret(self.id, self.generation - 1)).digest()
+        if hmac.compare_digest(presented, before) and db.now - self.last_used_at <= GRACE:
+            return Opened(self, _refresh_token(self, service.refresh_secret(self.id, self.generation)))
+        if any(
+            hmac.compare_digest(presented, sha256(service.refresh_secret(self.id, n)).digest())
+            for n in range(1, self.generation)
+        ):
+            self.revoked_at = db.now
+            db.record(Action.SESSION_FAMILY_REVOKED, self)
+            return Opened(self, None)
+        raise Unauthenticated("session-ended")
+
+    def alive(self, now: datetime) -> bool:
+        """Neither revoked nor past its 12 hours."""
+        return self.revoked_at is None and now < self.expires_at
+
+    def revoke(self, db: "Workspace") -> None:
+        """Sign out. Doing it twice changes nothing."""
+        if self.revoked_at is None:
+            self.revoked_at = db.now
+            db.record(Action.SESSION_REVOKED, self)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session and the one refresh token that carries it on; None when reuse just ended it."""
+
+    session: SignInSession
+    refresh_token: str | None
+
+
+def _refresh_token(session: SignInSession, secret: bytes) -> str:
+    return PREFIX + base64.urlsafe_b64encode(session.agency_id.bytes + session.id.bytes + secret).decode().rstrip("=")
+
+
+def parse_refresh_token(token: str) -> tuple[UUID, UUID, bytes]:
+    """(agency, session, secret) of a refresh token. Raises Unauthenticated('session-ended') for anything else."""
+    try:
+        raw = base64.b64decode(token.removeprefix(PREFIX) + "=", altchars=b"-_", validate=True)
+    except ValueError:
+        raise Unauthenticated("session-ended") from None
+    if not token.startswith(PREFIX) or len(raw) != 64:
+        raise Unauthenticated("session-ended")
+    return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:]
+
+
+_USERS = sa.inspect(SignInSession).local_table.metadata.tables["users"].c
+_N = SignInSession.__table__.c  # type: ignore[attr-defined]
+_WHO = Query(
+    sa.select(
+        _N.user_id,
+        _N.revoked_at,
+        _N.expires_at,
+        _N.auth,
+        _USERS.roles,
+        _USERS.status,
+        _USERS.must_change_password,
+    )
+    .join_from(
+        SignInSession.__table__,  # type: ignore[attr-defined]
+        _USERS.id.table,
+        sa.and_(_USERS.agency_id == _N.agency_id, _USERS.id == _N.user_id),
+    )
+    .where(_N.id == sa.bindparam("session_id", required=True))
+)
+
+
+def actor_of(db: "Workspace", session_id: UUID, user_id: UUID) -> Actor:
+    """Who a verified access token stands for now. Raises Unauthenticated when signed out, suspended or expired."""
+    found = db.rows(_WHO, session_id=session_id)
+    if not found or found[0].user_id != user_id:
+        raise Unauthenticated("session-ended")
+    row = found[0]
+    if row.revoked_at is not None or db.now >= row.expires_at or row.status != UserStatus.ACTIVE:
+        raise Unauthenticated("session-ended")
+    return Actor(
+        db.agency_id,
+        user_id,
+        roles=roles_of(row.roles),
+        session_id=session_id,
+        auth=row.auth,
+        must_change_password=bool(row.must_change_password),
+    )

@@ -1,0 +1,157 @@
+"""People who work at an agency: who they are, what they are there, and the address they sign in with."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.access import Role
+from models.base import BYTES, AgencyRecord, choice, instant_field, sealed_column, within
+from models.errors import Conflict
+from models.ledger.action import Action
+from models.rows import Query
+from models.vault.sealed import Sealed
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+
+class UserStatus(StrEnum):
+    """Whether a person may sign in."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class SignIn(AgencyRecord, table=True):
+    """Which person an address belongs to. The address itself is sealed on the user; here stands only its keyed tag."""
+
+    __tablename__ = "sign_ins"
+    directory: ClassVar[bool] = True
+    __table_args__ = (within("id", "users"), sa.UniqueConstraint("email_tag"))
+
+    email_tag: bytes = Field(sa_type=BYTES)
+
+
+class User(AgencyRecord, table=True):
+    """A person on the staff. Several roles are joined with '+', alphabetically."""
+
+    __tablename__ = "users"
+
+    email_sealed: bytes | None = sealed_column()
+    email = Sealed[str]()
+    display_name_sealed: bytes | None = sealed_column()
+    display_name = Sealed[str]()
+    roles: str
+    status: UserStatus = Field(default=UserStatus.ACTIVE, sa_type=choice(UserStatus))
+    language: str = "en"
+    password_hash: str = Field(repr=False)
+    must_change_password: bool = False
+    password_changed_at: datetime = instant_field()
+    created_at: datetime = instant_field()
+    version: int = 1
+    seal_rev: int = 0
+
+    @property
+    def role_set(self) -> frozenset[Role]:
+        """The roles as a set."""
+        return roles_of(self.roles)
+
+    @classmethod
+    def hire(
+        cls,
+        db: "Workspace",
+        email: str,
+        display_name: str,
+        roles: Iterable[Role],
+        password_hash: str,
+        *,
+        must_change_password: bool,
+        language: str = "en",
+    ) -> "User":
+        """A new person with a sign-in. Raises Conflict('email-taken') when the address has one already, anywhere."""
+        user = db.create(
+            cls,
+            Action.USER_CREATED,
+            email=email,
+            display_name=display_name,
+            roles=joined(roles),
+            password_hash=password_hash,
+            must_change_password=must_change_password,
+            language=language,
+            password_changed_at=db.now,
+            created_at=db.now,
+        )
+        db.flush()
+        db.create(SignIn, Action.USER_CREATED, id=user.id, email_tag=db.vault.service.email_tag(email))
+        try:
+            db.flush()
+        except sa.exc.IntegrityError:
+            raise Conflict("email-taken") from None
+        return user
+
+    def change(self, db: "Workspace", *, roles: Iterable[Role] | None = None, **changes: Any) -> None:
+        """Change display name, language or roles; the row was claimed. Nobody raises her own roles."""
+        if roles is not None:
+            if self.id == db.actor.id:
+                raise Conflict("own-role")
+            self.roles = joined(roles)
+        for name, value in changes.items():
+            setattr(self, name, value)
+        db.record(Action.USER_UPDATED, self, *changes, *(["roles"] if roles is not None else []))
+
+    def set_password(self, db: "Workspace", password_hash: str, *, one_time: bool = False) -> None:
+        """Keep a new password's hash. A one-time password has to be changed before anything else."""
+        self.password_hash, self.must_change_password, self.password_changed_at = password_hash, one_time, db.now
+        db.record(Action.USER_PASSWORD_RESET if one_time else Action.USER_PASSWORD_CHANGED, self)
+
+    def suspend(self, db: "Workspace") -> None:
+        """No sign-in from the next request on. Doing it twice changes nothing."""
+        if self.id == db.actor.id:
+            raise Conflict("own-suspension")
+        if self.status is not UserStatus.SUSPENDED:
+            self.status = UserStatus.SUSPENDED
+            db.record(Action.USER_SUSPENDED, self)
+
+    def reinstate(self, db: "Workspace") -> None:
+        """Sign-in possible again. Doing it twice changes nothing."""
+        if self.status is not UserStatus.ACTIVE:
+            self.status = UserStatus.ACTIVE
+            db.record(Action.USER_REINSTATED, self)
+
+
+def joined(roles: Iterable[Role]) -> str:
+    """Roles as the column keeps them. Raises Conflict for combinations that would let one person check herself."""
+    chosen = frozenset(roles)
+    if Role.AUDITOR in chosen and chosen & {Role.ADVOCATE, Role.SUPERVISOR}:
+        raise Conflict("auditor-and-content")
+    return "+".join(sorted(chosen))
+
+
+def roles_of(text: str) -> frozenset[Role]:
+    """The column's text as roles."""
+    return frozenset(Role(part) for part in text.split("+") if part)
+
+
+_S, _U = SignIn.__table__.c, User.__table__.c  # type: ignore[attr-defined]
+_BY_TAG = Query(sa.select(_S.agency_id, _S.id).where(_S.email_tag == sa.bindparam("tag", required=True)))
+_CREDENTIALS = Query(
+    sa.select(_U.id, _U.status, _U.password_hash, _U.roles, _U.must_change_password).where(
+        _U.id == sa.bindparam("user_id", required=True)
+    )
+)
+
+
+def who_signs_in(db: "Workspace", email: str) -> tuple[UUID, UUID] | None:
+    """(agency_id, user_id) behind an address, for the platform's eyes only."""
+    found = db.rows(_BY_TAG, tag=db.vault.service.email_tag(email))
+    return (found[0].agency_id, found[0].id) if found else None
+
+
+def credentials(db: "Workspace", user_id: UUID) -> Any:
+    """What signing in needs of a person: id, status, password_hash, roles, must_change_password."""
+    return db.one(_CREDENTIALS, user_id=user_id)

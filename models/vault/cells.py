@@ -1,0 +1,88 @@
+"""Cells and wraps: the bytes of a sealed value or key, bound to the place they stand in (VAULT.md section 3)."""
+
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+from struct import pack
+from uuid import UUID
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from models.errors import KeyRefused, SealError
+
+VERSION = b"\x01"
+KID, NONCE, TAG = 8, 12, 16
+HEADER = 1 + KID
+LEAST = HEADER + NONCE + TAG
+
+
+def lp(*parts: bytes) -> bytes:
+    """Length-prefixed parts (u16 big-endian each): no two lists of parts give the same bytes."""
+    return b"".join(pack(">H", len(part)) + part for part in parts)
+
+
+def place(agency_id: UUID, table: str, row_id: UUID, field: str, seal_rev: int) -> bytes:
+    """Where a cell stands: the part of its associated data that does not depend on the key."""
+    return lp(agency_id.bytes, table.encode(), row_id.bytes, field.encode(), pack(">Q", seal_rev))
+
+
+def _aad(header: bytes, at: bytes) -> bytes:
+    return b"waypost.cell.1" + lp(header) + at
+
+
+def padded_length(length: int) -> int:
+    """max(64, Padmé(length)): the stored size tells at most its order of magnitude."""
+    exponent = length.bit_length() - 1
+    free = max(0, exponent - exponent.bit_length())
+    return max(64, (length + (1 << free) - 1) >> free << free)
+
+
+def pad(data: bytes) -> bytes:
+    """data | 0x80 | zeros (ISO/IEC 7816-4): null, "", 1 and 60 characters store the same length."""
+    return (data + b"\x80").ljust(padded_length(len(data) + 1), b"\x00")
+
+
+def seal(cipher: AESGCM, kid: bytes, value: object, at: bytes) -> bytes:
+    """A value that JSON can hold -> cell. A fresh nonce each time, so equal values never look equal."""
+    header, nonce = VERSION + kid, os.urandom(NONCE)
+    return header + nonce + cipher.encrypt(nonce, pad(orjson.dumps(value)), _aad(header, at))
+
+
+def kid_of(cell: bytes) -> bytes:
+    """The key a cell asks for. Raises SealError when the cell is too short or of an unknown version."""
+    if len(cell) < LEAST or cell[:1] != VERSION:
+        raise SealError
+    return cell[1:HEADER]
+
+
+def open_(cipher: AESGCM, cell: bytes, at: bytes) -> object:
+    """Cell -> value. Raises SealError, always the same, for whatever is wrong; no other key is tried."""
+    try:
+        text = cipher.decrypt(cell[HEADER : HEADER + NONCE], cell[HEADER + NONCE :], _aad(cell[:HEADER], at))
+        return orjson.loads(text[: text.rindex(b"\x80")])
+    except (InvalidTag, ValueError):
+        raise SealError from None
+
+
+def digest(table: str, row_id: UUID, subject_id: UUID, seal_rev: int, cells: Sequence[bytes | None]) -> str:
+    """SHA-256 (hex) over a row's ciphertext, cells ordered by column name: shows without a key that a row was changed."""
+    parts = (table.encode(), row_id.bytes, subject_id.bytes, pack(">Q", seal_rev), *(bytes(c or b"") for c in cells))
+    return sha256(b"waypost.row.1" + lp(*parts)).hexdigest()
+
+
+def wrap(key: bytes, secret: bytes, at: bytes) -> bytes:
+    """A 32-byte key sealed under another: version | nonce | ciphertext | tag, 61 bytes."""
+    nonce = os.urandom(NONCE)
+    return VERSION + nonce + AESGCM(key).encrypt(nonce, secret, at)
+
+
+def unwrap(key: bytes, wrapped: bytes, at: bytes) -> bytes:
+    """The key back. Raises KeyRefused for another version, another place or another key."""
+    try:
+        if wrapped[:1] != VERSION:
+            raise InvalidTag
+        return AESGCM(key).decrypt(wrapped[1 : 1 + NONCE], wrapped[1 + NONCE :], at)
+    except (InvalidTag, ValueError):
+        raise KeyRefused("a wrapped key cannot be opened: wrong root key, or the key table was changed") from None

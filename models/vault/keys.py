@@ -1,0 +1,231 @@
+"""Keys: root -> agency key (KEK) -> data key per client, and the ring a Workspace opens cells with (VAULT.md section 2)."""
+
+import hmac
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+from struct import pack
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlmodel import Field
+
+from models.base import BYTES, Record, id_field, instant_field, within
+from models.errors import KeyRefused, SealError
+from models.rows import Insert, Query
+from models.vault.cells import KID, lp, unwrap, wrap
+from models.vault.roots import RootKeys
+from models.vault.service import ServiceKeys
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+
+class AgencyKey(Record, table=True):
+    """An agency's key-encrypting key under one root epoch."""
+
+    __tablename__ = "agency_keys"
+    machinery: ClassVar[bool] = True
+
+    agency_id: UUID = id_field(primary_key=True)
+    epoch: int = Field(primary_key=True)
+    wrapped: bytes = Field(sa_type=BYTES, repr=False)
+
+
+class DataKey(Record, table=True):
+    """A key that seals one subject's rows: a client's, or (subject = agency) the agency's own."""
+
+    __tablename__ = "data_keys"
+    machinery: ClassVar[bool] = True
+    __table_args__ = (
+        within("epoch", "agency_keys", key="epoch"),
+        sa.Index("ix_data_keys_subject", "agency_id", "subject_id", "created_at"),
+        sa.Index("ix_data_keys_epoch", "agency_id", "epoch"),
+    )
+
+    agency_id: UUID = id_field(primary_key=True)
+    kid: bytes = Field(sa_type=BYTES, primary_key=True)
+    subject_id: UUID = id_field()
+    purpose: str
+    epoch: int
+    wrapped: bytes = Field(sa_type=BYTES, repr=False)
+    created_at: datetime = instant_field()
+
+
+def _table(model: type[Record]) -> sa.Table:
+    table: sa.Table = model.__table__  # type: ignore[attr-defined]
+    return table
+
+
+_K, _D = _table(AgencyKey).c, _table(DataKey).c
+_KEK = Query(sa.select(_K.wrapped).where(_K.epoch == sa.bindparam("epoch", required=True)))
+_KEKS = Query(sa.select(_K.epoch, _K.wrapped))
+_BY_KID = Query(
+    sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped).where(
+        _D.kid.in_(sa.bindparam("kids", expanding=True))
+    )
+)
+_CURRENT = Query(
+    sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped)
+    .where(_D.subject_id == sa.bindparam("subject_id", required=True), _D.purpose == sa.bindparam("purpose", required=True))
+    .order_by(_D.created_at.desc())
+    .limit(1)
+)
+_ADD_KEK = Insert(AgencyKey)
+_ADD_KEY = Insert(DataKey)
+
+
+def _kek_place(agency_id: UUID, epoch: int) -> bytes:
+    return b"waypost.kek.1" + lp(agency_id.bytes, pack(">Q", epoch))
+
+
+def _key_place(agency_id: UUID, kid: bytes, subject_id: UUID, purpose: str) -> bytes:
+    return b"waypost.key.1" + lp(kid, agency_id.bytes, subject_id.bytes, purpose.encode())
+
+
+class Vault:
+    """The opened keys of this process: one root call per agency and epoch, then local unwraps, bounded in number."""
+
+    def __init__(self, root: RootKeys, service: ServiceKeys, capacity: int = 20_000) -> None:
+        self.root, self.service = root, service
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._keks: dict[tuple[UUID, int], bytes] = {}
+        self._ciphers: OrderedDict[tuple[UUID, bytes], tuple[UUID, AESGCM]] = OrderedDict()
+        self._current: dict[tuple[UUID, UUID], bytes] = {}
+
+    def found(self, db: "Workspace") -> None:
+        """Make a new agency's first keys: its KEK under the current epoch and a data key of its own."""
+        epoch, agency_id, key = self.root.current(), db.agency_id, os.urandom(32)
+        wrapped = self.root.wrap(epoch, key, _kek_place(agency_id, epoch))
+        db.insert(_ADD_KEK, [{"epoch": epoch, "wrapped": wrapped}])
+        self._keks[agency_id, epoch] = key
+        db.keys.create(agency_id, "agency")
+        db.keys.create(agency_id, "index")
+
+    def check(self, db: "Workspace") -> int:
+        """Open every agency key of this Workspace's agency; returns how many. Raises KeyRefused before data is touched."""
+        rows = db.rows(_KEKS)
+        for row in rows:
+            self.root.unwrap(row.epoch, row.wrapped, _kek_place(db.agency_id, row.epoch))
+        return len(rows)
+
+    def kek(self, db: "Workspace", epoch: int) -> bytes:
+        """The agency's key under an epoch, opened once per process."""
+        key = self._keks.get((db.agency_id, epoch))
+        if key is None:
+            wrapped = db.rows(_KEK, epoch=epoch)
+            if not wrapped:
+                raise KeyRefused(f"no agency key under root epoch {epoch}")
+            key = self.root.unwrap(epoch, wrapped[0].wrapped, _kek_place(db.agency_id, epoch))
+            self._keks[db.agency_id, epoch] = key
+        return key
+
+    def cached(self, agency_id: UUID, kid: bytes) -> tuple[UUID, AESGCM] | None:
+        """An opened key and whose it is, if this process holds it."""
+        return self._ciphers.get((agency_id, kid))
+
+    def current(self, agency_id: UUID, subject_id: UUID) -> bytes | None:
+        """The key id new cells of a subject are sealed under, if known here."""
+        return self._current.get((agency_id, subject_id))
+
+    def keep(self, agency_id: UUID, kid: bytes, subject_id: UUID, cipher: AESGCM, *, current: bool = False) -> None:
+        """Remember an opened key; the oldest leaves when the bound is reached."""
+        with self._lock:
+            self._ciphers[agency_id, kid] = (subject_id, cipher)
+            if current:
+                self._current[agency_id, subject_id] = kid
+            if len(self._ciphers) > self._capacity:
+                (agency, old), (subject, _) = self._ciphers.popitem(last=False)
+                if self._current.get((agency, subject)) == old:
+                    del self._current[agency, subject]
+
+    def forget(self) -> None:
+        """Drop every opened key (after a rotation, or when tests change the tables underneath)."""
+        with self._lock:
+            self._keks.clear()
+            self._ciphers.clear()
+            self._current.clear()
+
+
+class KeyRing:
+    """The keys one Workspace may use: its agency's, never another's. New keys reach the process only after commit."""
+
+    def __init__(self, vault: Vault, db: "Workspace") -> None:
+        self._vault, self._db = vault, db
+        self._fresh: dict[bytes, tuple[UUID, AESGCM]] = {}
+
+    def opener(self, kid: bytes, subject_id: UUID) -> AESGCM:
+        """The cipher a cell names. Raises SealError for an unknown key or somebody else's."""
+        found = self._fresh.get(kid) or self._vault.cached(self._db.agency_id, kid)
+        if found is None:
+            self.fetch([kid])
+            found = self._vault.cached(self._db.agency_id, kid)
+        if found is None or found[0] != subject_id:
+            raise SealError
+        return found[1]
+
+    def sealer(self, subject_id: UUID) -> tuple[bytes, AESGCM]:
+        """The current key of a subject. Raises SealError when it has none (destroyed, or never made)."""
+        for kid, (subject, cipher) in self._fresh.items():
+            if subject == subject_id:
+                return kid, cipher
+        agency_id = self._db.agency_id
+        current = self._vault.current(agency_id, subject_id)
+        found = None if current is None else self._vault.cached(agency_id, current)
+        if current is not None and found is not None:
+            return current, found[1]
+        purpose = "agency" if subject_id == agency_id else "client"
+        rows = self._db.rows(_CURRENT, subject_id=subject_id, purpose=purpose)
+        if not rows:
+            raise SealError
+        cipher = self._open(rows[0])
+        self._vault.keep(agency_id, rows[0].kid, subject_id, cipher, current=True)
+        return rows[0].kid, cipher
+
+    def fetch(self, kids: Iterable[bytes]) -> None:
+        """Open the named keys in one query, those not open yet."""
+        agency_id = self._db.agency_id
+        missing = [k for k in {*kids} if k not in self._fresh and self._vault.cached(agency_id, k) is None]
+        for row in self._db.rows(_BY_KID, kids=missing) if missing else ():
+            self._vault.keep(agency_id, row.kid, row.subject_id, self._open(row))
+
+    def create(self, subject_id: UUID, purpose: str) -> None:
+        """A new current data key for a subject."""
+        db, kid, key, epoch = self._db, os.urandom(KID), os.urandom(32), self._vault.root.current()
+        wrapped = wrap(self._vault.kek(db, epoch), key, _key_place(db.agency_id, kid, subject_id, purpose))
+        row = {"kid": kid, "subject_id": subject_id, "purpose": purpose, "epoch": epoch, "wrapped": wrapped}
+        db.insert(_ADD_KEY, [row | {"created_at": db.now}])
+        if purpose != "index":
+            self._fresh[kid] = (subject_id, AESGCM(key))
+
+    def tag(self, purpose: str, value: str) -> bytes:
+        """A look-up tag of a value (16 bytes), different in every agency and for every purpose."""
+        rows = self._db.rows(_CURRENT, subject_id=self._db.agency_id, purpose="index")
+        if not rows:
+            raise SealError
+        index_key = HKDF(hashes.SHA256(), 32, None, b"waypost.tag.1" + lp(purpose.encode())).derive(self._unwrap(rows[0]))
+        return hmac.digest(index_key, value.encode(), "sha256")[:16]
+
+    def committed(self) -> None:
+        """Hand new keys to the process: the transaction that made them is durable now."""
+        for kid, (subject_id, cipher) in self._fresh.items():
+            self._vault.keep(self._db.agency_id, kid, subject_id, cipher, current=True)
+        self._fresh.clear()
+
+    def _open(self, row: Any) -> AESGCM:
+        return AESGCM(self._unwrap(row))
+
+    def _unwrap(self, row: Any) -> bytes:
+        place = _key_place(self._db.agency_id, row.kid, row.subject_id, row.purpose)
+        try:
+            return unwrap(self._vault.kek(self._db, row.epoch), row.wrapped, place)
+        except KeyRefused:
+            raise SealError from None
+
