@@ -23,6 +23,20 @@ from models import (
 from models.ledger import book
 from models.vault import keys
 
-TABLES_COME_FROM = (agency, book, checklist, client, idempotency, jurisdiction, keys, plan, review, session, setup, template, user)
+TABLES_COME_FROM = (
+    agency,
+    book,
+    checklist,
+    client,
+    idempotency,
+    jurisdiction,
+    keys,
+    plan,
+    review,
+    session,
+    setup,
+    template,
+    user,
+)
 
 __all__ = ["TABLES_COME_FROM", "database"]

@@ -148,16 +148,17 @@ class ChecklistItem(ClientRecord, table=True):
                 raise Conflict("use-completion")
             if not self.kind.tickable and status in (ItemStatus.PLANNED, ItemStatus.IN_PROGRESS):
                 raise Conflict("not-tickable")
-            if self.kind.tickable:
-                count(db, self.plan_id, {self.status: -1, status: 1})
+        moves = {self.status: -1, status: 1} if self.kind.tickable and status is not self.status else {}
+        count(db, self.plan_id, moves)  # the plan shows its items, so its version grows with them
+        if changes.get("text") is not None:
+            changes.setdefault("whose_words", Whose.SURVIVOR)
         for name, value in changes.items():
             setattr(self, name, value)
         db.record(Action.CHECKLIST_ITEM_UPDATED, self, *changes)
 
     def remove(self, db: "Workspace") -> None:
         """Take the item off the plan; the row was claimed."""
-        if self.kind.tickable:
-            count(db, self.plan_id, {self.status: -1})
+        count(db, self.plan_id, {self.status: -1} if self.kind.tickable else {})
         db.record(Action.CHECKLIST_ITEM_REMOVED, self)
         db.delete(self)
 

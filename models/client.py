@@ -1,5 +1,6 @@
 """Clients: who is helped, in which state the case is, who is assigned, and what needs attention next."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,7 +9,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.access import Reach, Role
+from models.access import Reach
 from models.base import (
     BYTES,
     AgencyRecord,
@@ -22,7 +23,7 @@ from models.base import (
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.rows import Insert, Query, Sight
-from models.user import User, UserStatus
+from models.user import must_work_here
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Assignment(ClientRecord, table=True):
     def begin(cls, db: "Workspace", client_id: UUID, user_id: UUID, attention_at: datetime = NO_REVIEW) -> UUID:
         """Assign a client to an advocate or supervisor of the agency. Returns the id; twice is a Conflict."""
         if user_id != db.actor.id:
-            _must_take_clients(db, user_id)
+            must_work_here(db, user_id, "/user_id")
         assignment_id = uuid4()
         row = {
             "id": assignment_id,
@@ -164,15 +165,6 @@ class Assignment(ClientRecord, table=True):
             db.record(Action.ASSIGNMENT_ENDED, self)
 
 
-def _must_take_clients(db: "Workspace", user_id: UUID) -> None:
-    try:
-        user = db.find(User, user_id)
-    except NotFound:
-        raise Invalid(Fault("/user_id", "unknown-user", "There is no such person at this agency.")) from None
-    if user.status is not UserStatus.ACTIVE or not user.role_set & {Role.ADVOCATE, Role.SUPERVISOR}:
-        raise Invalid(Fault("/user_id", "takes-no-clients", "This person is not an active advocate or supervisor."))
-
-
 class ExternalId(ClientRecord, table=True):
     """A client's id in another system: sealed, and found again by a tag that differs in every agency."""
 
@@ -190,16 +182,16 @@ class ExternalId(ClientRecord, table=True):
     seal_rev: int = 0
 
     @classmethod
-    def replace(cls, db: "Workspace", client: Client, wanted: list[tuple[str, str]]) -> None:
+    def replace(cls, db: "Workspace", client_id: UUID, wanted: list[tuple[str, str]]) -> None:
         """Make these (system, value) pairs the client's only ones. Conflict when another client has one."""
-        for old in cls.of(db, client.id):
+        for old in cls.of(db, client_id):
             db.claim(cls, old.id)
             db.record(Action.CLIENT_UPDATED, old)
             db.delete(old)
         db.flush()
         for system, value in wanted:
             tag = db.keys.tag("external-id", f"{system}\x00{value}")
-            db.create(cls, Action.CLIENT_UPDATED, client_id=client.id, system=system, tag=tag, value=value)
+            db.create(cls, Action.CLIENT_UPDATED, client_id=client_id, system=system, tag=tag, value=value)
         try:
             db.flush()
         except sa.exc.IntegrityError:
@@ -228,8 +220,24 @@ _C = Client.__table__.c  # type: ignore[attr-defined]
 _STATE = Query(sa.select(_C.status).where(_C.id == sa.bindparam("client_id")), Sight.ONE_CLIENT)
 
 
+def clients_of(db: "Workspace", status: Iterable[ClientStatus], most: int, after: UUID | None) -> list[Client]:
+    """The clients in sight by id, at most `most`, those behind `after`; of some status only when any is named."""
+    found = sa.select(Client).order_by(Client.id).limit(most)  # type: ignore[arg-type]
+    if after is not None:
+        found = found.where(Client.id > after)  # type: ignore[arg-type]
+    if wanted := list(status):
+        found = found.where(Client.status.in_(wanted))  # type: ignore[attr-defined]
+    return list(db.exec(found).scalars())  # type: ignore[call-overload]
+
+
+def assignments_of(db: "Workspace", client_id: UUID) -> list[Assignment]:
+    """Who has worked with a client, newest first. NotFound when she is out of sight."""
+    db.must_see(client_id)
+    found = sa.select(Assignment).where(Assignment.client_id == client_id)  # type: ignore[arg-type]
+    return list(db.exec(found.order_by(Assignment.started_at.desc(), Assignment.id)).scalars())  # type: ignore[attr-defined, call-overload]
+
+
 def must_be_open(db: "Workspace", client_id: UUID) -> None:
     """NotFound for a client out of sight, Conflict for a closed case."""
     if db.one(_STATE, client_id=client_id).status == ClientStatus.CLOSED:
         raise Conflict("client-closed")
-

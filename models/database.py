@@ -40,7 +40,9 @@ class Workspace(Session):
     """A session inside one agency, seeing what its actor may see, writing what the ledger explains."""
 
     def __init__(self, connection: sa.Connection, agency_id: UUID, origin: Origin, vault: Vault) -> None:
-        embedded = connection.dialect.name == "sqlite"  # there many units share a transaction, so each needs its own undo
+        embedded = (
+            connection.dialect.name == "sqlite"
+        )  # there many units share a transaction, so each needs its own undo
         mode = "create_savepoint" if embedded else "rollback_only"
         super().__init__(connection, join_transaction_mode=cast(Any, mode), autoflush=False, expire_on_commit=False)
         self.agency_id, self.origin = agency_id, origin
@@ -145,7 +147,12 @@ class Workspace(Session):
         self.note(action, str(row.__tablename__), [row.id], client, fields)
 
     def note(
-        self, action: Action, kind: str, ids: Sequence[UUID], client_id: UUID | None = None, fields: tuple[str, ...] = ()
+        self,
+        action: Action,
+        kind: str,
+        ids: Sequence[UUID],
+        client_id: UUID | None = None,
+        fields: tuple[str, ...] = (),
     ) -> None:
         """Say what happened to rows known by id only."""
         self._facts.append(Fact(action, kind, list(ids), client_id, fields))
@@ -183,7 +190,9 @@ class Workspace(Session):
     def _disclosure(self) -> Fact:
         clients = {c for ids, _ in self._opened.values() for c in ids.values() if c != self.agency_id}
         first = next(iter(self._opened))
-        return Fact(Action.RECORD_DISCLOSED, first, [*self._opened[first][0]], clients.pop() if len(clients) == 1 else None)
+        return Fact(
+            Action.RECORD_DISCLOSED, first, [*self._opened[first][0]], clients.pop() if len(clients) == 1 else None
+        )
 
     def _entry(self) -> dict[str, Any]:
         first, *more = self._facts
@@ -443,7 +452,9 @@ def _worth_another_try(error: BaseException) -> bool:
 
 def _ends_transaction(error: BaseException) -> bool:
     """Errors after which the whole transaction cannot go on, whatever the unit was."""
-    return _worth_another_try(error) or isinstance(_original(error), sqlite3.OperationalError | psycopg.OperationalError | psycopg.InterfaceError)
+    return _worth_another_try(error) or isinstance(
+        _original(error), sqlite3.OperationalError | psycopg.OperationalError | psycopg.InterfaceError
+    )
 
 
 def translated(error: BaseException) -> BaseException:
@@ -459,6 +470,8 @@ def translated(error: BaseException) -> BaseException:
         return Unavailable("storage-full", 30)
     if isinstance(cause, sqlite3.OperationalError) and "locked" in text:
         return Unavailable("database-busy", 1)
-    if isinstance(cause, sqlite3.OperationalError | psycopg.OperationalError | psycopg.InterfaceError | sa.exc.TimeoutError):
+    if isinstance(
+        cause, sqlite3.OperationalError | psycopg.OperationalError | psycopg.InterfaceError | sa.exc.TimeoutError
+    ):
         return Unavailable()
     return error

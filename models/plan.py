@@ -28,16 +28,17 @@ from models.checklist import (
     items_of,
     new_plan_id,
     number_of,
+    plan_of,
     section_id,
     sections_of,
 )
 from models.client import must_be_open
 from models.content import ItemKind, TemplateDocument
 from models.content.text import closest
-from models.errors import Conflict, Fault, Invalid
+from models.errors import Conflict, Fault, Invalid, NotFound
 from models.jurisdiction import local
 from models.ledger.action import Action
-from models.rows import Insert, Query
+from models.rows import Insert, Query, Sight
 from models.template import Pinned, document, pin
 from models.vault.sealed import Sealed
 
@@ -209,19 +210,49 @@ class Plan(ClientRecord, Progress, table=True):
         self._touch(db)
         return section
 
+    def change_section(self, db: "Workspace", section: PlanSection, **changes: Any) -> None:
+        """Choose, decline, postpone, move or rename a section; its row was claimed."""
+        self.must_be_open()
+        if "title" in changes:
+            self.must_keep_words()
+        section.update(db, **changes)
+        self._touch(db)
+
+    def change_item(self, db: "Workspace", item: ChecklistItem, **changes: Any) -> None:
+        """Personalise an item of this plan; its row was claimed. Conflict when the plan keeps no words or is closed,
+        NotFound for another plan's item."""
+        if plan_of(item.id) != self.id:
+            raise NotFound
+        self.must_be_open()
+        if changes.get("text") is not None or changes.get("detail") is not None:
+            self.must_keep_words()
+        item.personalise(db, **changes)
+
+    def change_items(self, db: "Workspace", changes: Sequence[tuple[UUID, int, dict[str, Any]]]) -> None:
+        """Personalise several items (id, version, changes): all of them, or none."""
+        # Every item is locked, in one order, before the first change locks the plan's counters: no deadlock with ticks.
+        ordered = sorted(changes, key=lambda change: change[0])
+        claimed = [db.claim(ChecklistItem, item_id, version) for item_id, version, _ in ordered]
+        for item, (_, _, changed) in zip(claimed, ordered, strict=True):
+            self.change_item(db, item, **changed)
+
     def remove_section(self, db: "Workspace", section: PlanSection) -> None:
         """Take a section and its items off the plan; both rows were claimed."""
         self.must_be_open()
         number = number_of(section.id)
-        for row in items_of(db, self.id, self.client_id):
-            if row.section == number:
-                db.claim(ChecklistItem, row.id).remove(db)
+        there = [row.id for row in items_of(db, self.id, self.client_id) if row.section == number]
+        for item in [db.claim(ChecklistItem, row_id) for row_id in there]:
+            item.remove(db)
         db.record(Action.PLAN_SECTION_REMOVED, section)
         db.delete(section)
         self._touch(db)
 
-    def add_item(self, db: "Workspace", section: PlanSection, kind: ItemKind, text: str, **values: Any) -> ChecklistItem:
+    def add_item(
+        self, db: "Workspace", section: PlanSection, kind: ItemKind, text: str, **values: Any
+    ) -> ChecklistItem:
         """One more item in the survivor's or the advocate's own words; the plan was claimed."""
+        if plan_of(section.id) != self.id:
+            raise Invalid(Fault("/section_id", "unknown-section", "The plan has no such section."))
         self.must_be_open()
         self.must_keep_words()
         there = items_of(db, self.id, self.client_id)
@@ -343,7 +374,9 @@ _READ = Query(
         *(_P[status.value] for status in ItemStatus),
     ).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True))
 )
-_ACTIVE = Query(sa.select(_P.id).where(_P.client_id == sa.bindparam("of", type_=ID, required=True), _P.status == PlanStatus.ACTIVE))
+_ACTIVE = Query(
+    sa.select(_P.id).where(_P.client_id == sa.bindparam("of", type_=ID, required=True), _P.status == PlanStatus.ACTIVE)
+)
 
 
 def read(db: "Workspace", plan_id: UUID) -> Any:
@@ -353,6 +386,55 @@ def read(db: "Workspace", plan_id: UUID) -> Any:
     return row
 
 
+_PROGRESS = Query(
+    sa.select(*(_P[status.value] for status in ItemStatus)).where(
+        _P.id == sa.bindparam("plan_id", type_=ID, required=True)
+    ),
+    Sight.ONE_CLIENT,
+)
+
+
+def progress_of(db: "Workspace", plan_id: UUID, client_id: UUID) -> Any:
+    """A plan's counters as they are now."""
+    db.saw(client_id)
+    return db.one(_PROGRESS, plan_id=plan_id, client_id=client_id)
+
+
+_OPEN = Query(sa.select(_P.client_id, _P.status).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True)))
+
+
+def must_take_reviews(db: "Workspace", plan_id: UUID) -> UUID:
+    """The client of an open plan. NotFound out of sight, Conflict once it is closed or superseded."""
+    row = db.one(_OPEN, plan_id=plan_id)
+    db.saw(row.client_id)
+    if row.status not in (PlanStatus.DRAFT, PlanStatus.ACTIVE):
+        raise Conflict("plan-not-open")
+    client_id: UUID = row.client_id
+    return client_id
+
+
+def must_have_plan_in_use(db: "Workspace", client_id: UUID) -> UUID:
+    """The client's active plan. NotFound for a client out of sight, Conflict when no plan is active."""
+    db.must_see(client_id)
+    found = active_of(db, client_id)
+    if not found:
+        raise Conflict("no-active-plan")
+    plan_id: UUID = found[0].id
+    return plan_id
+
+
 def active_of(db: "Workspace", client_id: UUID) -> list[Any]:
     """The id of the client's plan in use, if there is one."""
     return db.rows(_ACTIVE, of=client_id)
+
+
+def plans_of(
+    db: "Workspace", client_id: UUID, status: Sequence[PlanStatus], most: int, after: UUID | None
+) -> list[Plan]:
+    """A client's plans by id, at most `most`, those behind `after`; of some status only when any is named."""
+    found = sa.select(Plan).where(Plan.client_id == client_id).order_by(Plan.id).limit(most)  # type: ignore[arg-type]
+    if after is not None:
+        found = found.where(Plan.id > after)  # type: ignore[arg-type]
+    if status:
+        found = found.where(Plan.status.in_(status))  # type: ignore[attr-defined]
+    return list(db.exec(found).scalars())  # type: ignore[call-overload]

@@ -1,6 +1,7 @@
 """Reviews: when a plan is looked at again, by whom, and what had changed. The next is counted from the last completion."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -118,7 +119,8 @@ class Review(ClientRecord, table=True):
         """It was held. Returns the id of the next one: at `next_due_at`, else one interval after now (R28). An extra
         review resets the rhythm: other routine reviews of the plan give way to the new one."""
         if self.status is ReviewStatus.COMPLETED:
-            return self.next_id(db)
+            before = self.following(db)
+            return before.id if before else None
         self._must_be_scheduled()
         self.status, self.completed_at, self.completed_by_id = ReviewStatus.COMPLETED, db.now, db.actor.id
         self.what_changed = what_changed
@@ -146,10 +148,11 @@ class Review(ClientRecord, table=True):
         db.flush()
         settle(db, self.plan_id, self.client_id)
 
-    def next_id(self, db: "Workspace") -> UUID | None:
-        """The review that this one's completion made."""
+    def following(self, db: "Workspace") -> Any | None:
+        """The review (id, due_at) that completing this one made, if any."""
+        db.saw(self.client_id)
         found = db.rows(_FOLLOWING, client_id=self.client_id, review_id=self.id)
-        return found[0].id if found else None
+        return found[0] if found else None
 
     def _must_be_scheduled(self) -> None:
         if self.status is not ReviewStatus.SCHEDULED:
@@ -187,7 +190,7 @@ def state_of(status: ReviewStatus, due_at: datetime, now: datetime, zone: str) -
 _R: Any = Review.__table__.c  # type: ignore[attr-defined]
 _ADD = Insert(Review)
 _REVIEW_ID = sa.bindparam("review_id", type_=ID, required=True)
-_FOLLOWING = Query(sa.select(_R.id).where(_R.follows_id == _REVIEW_ID), Sight.ONE_CLIENT)
+_FOLLOWING = Query(sa.select(_R.id, _R.due_at).where(_R.follows_id == _REVIEW_ID), Sight.ONE_CLIENT)
 _SCHEDULED = Query(
     sa.select(_R.id, _R.kind)
     .where(_R.plan_id == sa.bindparam("plan_id", type_=ID, required=True), _R.status == ReviewStatus.SCHEDULED)
@@ -262,3 +265,43 @@ def settle(db: "Workspace", plan_id: UUID, client_id: UUID) -> None:
     attention = soonest.of_client or _NEVER
     db.change(_SET_CLIENT, client=client_id, at=attention)
     db.change(_SET_ASSIGNMENTS, client=client_id, at=attention)
+
+
+def reviews_of(
+    db: "Workspace",
+    states: Sequence[ReviewState],
+    zone: str,
+    *,
+    before: datetime | None,
+    after: datetime | None,
+    reviewer_id: UUID | None,
+    most: int,
+    position: tuple[datetime, UUID] | None,
+) -> list[Review]:
+    """Reviews in sight by due date, at most `most`, those behind `position`; `states` are read by the clock there."""
+    found: Any = sa.select(Review).order_by(_R.due_at, _R.id).limit(most)
+    if states:
+        found = found.where(sa.or_(*(_in_state(state, *day_bounds(db.now, zone)) for state in states)))
+    if before is not None:
+        found = found.where(_R.due_at < before)
+    if after is not None:
+        found = found.where(_R.due_at > after)
+    if reviewer_id is not None:
+        found = found.where(_R.reviewer_id == reviewer_id)
+    if position is not None:
+        found = found.where(
+            sa.tuple_(_R.due_at, _R.id)
+            > sa.tuple_(*(sa.literal(p, c.type) for p, c in zip(position, (_R.due_at, _R.id), strict=True)))
+        )
+    return list(db.exec(found).scalars())
+
+
+def _in_state(state: ReviewState, begins: datetime, ends: datetime) -> Any:
+    if state in (ReviewState.COMPLETED, ReviewState.CANCELLED):
+        return _R.status == ReviewStatus(state.value)
+    bounds = {
+        ReviewState.OVERDUE: _R.due_at < begins,
+        ReviewState.DUE: sa.and_(_R.due_at >= begins, _R.due_at < ends),
+        ReviewState.SCHEDULED: _R.due_at >= ends,
+    }
+    return sa.and_(_R.status == ReviewStatus.SCHEDULED, bounds[state])

@@ -200,7 +200,9 @@ def _with_bindings(statement: Any) -> tuple[Any, tuple[_SealedColumn, ...]]:
         model = model_of(t)
         subject = t.c[model.subject_column]
         field = column.name.removesuffix("_sealed")
-        sealed.append(_SealedColumn(at, str(model.__tablename__), field, index(t.c.id), index(subject), index(t.c.seal_rev)))
+        sealed.append(
+            _SealedColumn(at, str(model.__tablename__), field, index(t.c.id), index(subject), index(t.c.seal_rev))
+        )
     labelled = [c.label(f"_{i}") for i, c in enumerate(extra)]
     return statement.add_columns(*labelled) if extra else statement, tuple(sealed)
 
@@ -218,7 +220,9 @@ class Change:
         compiled = self._compiled.get(db.dialect.name)
         if compiled is None:
             compiled = self._compiled[db.dialect.name] = _compile(self._statement, db.dialect)
-        changed: int = db.driver.execute(compiled.sql, compiled.arguments(params | {"agency_id": db.agency_id})).rowcount
+        changed: int = db.driver.execute(
+            compiled.sql, compiled.arguments(params | {"agency_id": db.agency_id})
+        ).rowcount
         return changed
 
 
@@ -275,4 +279,3 @@ class Insert:
             row[field.column] = cells.seal(cipher, kid, row.get(field.name), at)
         stored = [row[field.column] for field in self._sealed]
         db.note_digest(table, row["id"], 1, cells.digest(table, row["id"], subject, 1, stored))
-

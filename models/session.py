@@ -127,6 +127,13 @@ class Opened:
     refresh_token: str | None
 
 
+def end_sessions(db: "Workspace", user_id: UUID, keep: UUID | None = None) -> None:
+    """Sign a person out everywhere, or everywhere but here."""
+    for session in SignInSession.of(db, user_id):
+        if session.id != keep:
+            db.claim(SignInSession, session.id).revoke(db)
+
+
 def _refresh_token(session: SignInSession, secret: bytes) -> str:
     return PREFIX + base64.urlsafe_b64encode(session.agency_id.bytes + session.id.bytes + secret).decode().rstrip("=")
 
@@ -134,7 +141,7 @@ def _refresh_token(session: SignInSession, secret: bytes) -> str:
 def parse_refresh_token(token: str) -> tuple[UUID, UUID, bytes]:
     """(agency, session, secret) of a refresh token. Raises Unauthenticated('session-ended') for anything else."""
     try:
-        raw = base64.b64decode(token.removeprefix(PREFIX) + "=", altchars=b"-_", validate=True)
+        raw = base64.b64decode(token.removeprefix(PREFIX) + "==", altchars=b"-_", validate=True)
     except ValueError:
         raise Unauthenticated("session-ended") from None
     if not token.startswith(PREFIX) or len(raw) != 64:

@@ -67,13 +67,19 @@ class Template(AgencyRecord, table=True):
         TemplateVersion.write(db, template, 1, document)
         return template
 
+    @classmethod
+    def own(cls, db: "Workspace", template_id: UUID) -> "Template":
+        """The agency's own template, locked for change. Conflict for the library's: copy it first."""
+        if db.find(cls, template_id).is_library:
+            raise Conflict("library-template")
+        return db.claim(cls, template_id)
+
     def copy(self, db: "Workspace") -> "Template":
         """The agency's own copy of the latest published version, to be changed freely."""
         return Template.create(db, TemplateVersion.of(db, self, self.published_number()).words(), copied_from=self)
 
     def begin_draft(self, db: "Workspace", from_version: int | None = None) -> "TemplateVersion":
         """A new draft from the latest (or a named) version. Conflict when there is a draft already."""
-        self._own(db)
         if self.draft is not None:
             raise Conflict("draft-exists")
         source = TemplateVersion.of(db, self, from_version or self.published_number())
@@ -82,9 +88,10 @@ class Template(AgencyRecord, table=True):
         db.record(Action.TEMPLATE_VERSION_DRAFTED, self)
         return TemplateVersion.write(db, self, number, source.words())
 
-    def rewrite(self, db: "Workspace", number: int, document: TemplateDocument, version: int | None) -> "TemplateVersion":
+    def rewrite(
+        self, db: "Workspace", number: int, document: TemplateDocument, version: int | None
+    ) -> "TemplateVersion":
         """Put a whole new document into the draft. Conflict for a published version: it never changes."""
-        self._own(db)
         draft = db.claim(TemplateVersion, TemplateVersion.of(db, self, number).id, version)
         if draft.state is VersionState.PUBLISHED:
             raise Conflict("version-published")
@@ -94,7 +101,6 @@ class Template(AgencyRecord, table=True):
 
     def publish(self, db: "Workspace", number: int) -> "TemplateVersion":
         """Make the draft the latest version, for ever as it stands. Doing it twice changes nothing."""
-        self._own(db)
         draft = db.claim(TemplateVersion, TemplateVersion.of(db, self, number).id)
         if draft.state is VersionState.DRAFT:
             draft.state, draft.published_at, draft.published_by_id = VersionState.PUBLISHED, db.now, db.actor.id
@@ -105,14 +111,12 @@ class Template(AgencyRecord, table=True):
 
     def retire(self, db: "Workspace") -> None:
         """No new plans from it; plans that pin it keep it. Doing it twice changes nothing."""
-        self._own(db)
         if self.retired_at is None:
             self.retired_at = db.now
             db.record(Action.TEMPLATE_RETIRED, self)
 
     def reinstate(self, db: "Workspace") -> None:
         """Offered again. Doing it twice changes nothing."""
-        self._own(db)
         if self.retired_at is not None:
             self.retired_at = None
             db.record(Action.TEMPLATE_REINSTATED, self)
@@ -122,10 +126,6 @@ class Template(AgencyRecord, table=True):
         if not self.published:
             raise Conflict("not-published")
         return self.published
-
-    def _own(self, db: "Workspace") -> None:
-        if self.agency_id != db.agency_id:
-            raise Conflict("library-template")
 
 
 class TemplateVersion(AgencyRecord, table=True):
@@ -179,6 +179,21 @@ class TemplateVersion(AgencyRecord, table=True):
     def words(self) -> TemplateDocument:
         """The document."""
         return TemplateDocument.model_validate_json(self.document)
+
+
+def templates_of(
+    db: "Workspace", *, library: bool | None, retired: bool, most: int, after: UUID | None
+) -> list[Template]:
+    """The templates an agency can read, by id, at most `most`, those behind `after`."""
+    found = sa.select(Template).order_by(Template.id).limit(most)  # type: ignore[arg-type]
+    if library is not None:
+        owner = Template.agency_id == PLATFORM if library else Template.agency_id != PLATFORM
+        found = found.where(owner)  # type: ignore[arg-type]
+    if not retired:
+        found = found.where(Template.retired_at.is_(None))  # type: ignore[union-attr]
+    if after is not None:
+        found = found.where(Template.id > after)  # type: ignore[arg-type]
+    return list(db.exec(found).scalars())  # type: ignore[call-overload]
 
 
 # -- what plans read: pinned words, kept because they never change -------------------------------------------------
@@ -305,4 +320,3 @@ def _words(pinned: Pinned, language: str, values: LocalValues) -> PinnedWords:
         sections.append(PinnedSection(number, section.key, section.title, guidance, section.hidden, first, len(items)))
     heading = source.heading_in(language)
     return PinnedWords(heading.lang, heading.translation, heading.title, tuple(sections), tuple(items))
-

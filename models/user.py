@@ -11,13 +11,16 @@ from sqlmodel import Field
 
 from models.access import Role
 from models.base import BYTES, AgencyRecord, choice, instant_field, sealed_column, within
-from models.errors import Conflict
+from models.errors import Conflict, Fault, Invalid
 from models.ledger.action import Action
 from models.rows import Query
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
     from models.database import Workspace
+
+
+CASE_WORKERS = frozenset({Role.ADVOCATE, Role.SUPERVISOR})
 
 
 class UserStatus(StrEnum):
@@ -152,6 +155,31 @@ def who_signs_in(db: "Workspace", email: str) -> tuple[UUID, UUID] | None:
     return (found[0].agency_id, found[0].id) if found else None
 
 
+def must_work_here(db: "Workspace", user_id: UUID, pointer: str, roles: Iterable[Role] = CASE_WORKERS) -> None:
+    """Invalid unless the id is of an active person of this agency who holds one of the roles."""
+    found = db.rows(_CREDENTIALS, user_id=user_id)
+    if not found:
+        raise Invalid(Fault(pointer, "unknown-user", "There is no such person at this agency."))
+    if found[0].status is not UserStatus.ACTIVE or not roles_of(found[0].roles) & frozenset(roles):
+        raise Invalid(Fault(pointer, "takes-no-clients", "This person is not an active advocate or supervisor."))
+
+
+def users_of(db: "Workspace", status: Iterable[UserStatus], most: int, after: UUID | None) -> list[User]:
+    """The agency's people by id, at most `most`, those behind `after`; of some status only when any is named."""
+    found = sa.select(User).order_by(User.id).limit(most)  # type: ignore[arg-type]
+    if after is not None:
+        found = found.where(User.id > after)  # type: ignore[arg-type]
+    if wanted := list(status):
+        found = found.where(User.status.in_(wanted))  # type: ignore[attr-defined]
+    return list(db.exec(found).scalars())  # type: ignore[call-overload]
+
+
 def credentials(db: "Workspace", user_id: UUID) -> Any:
     """What signing in needs of a person: id, status, password_hash, roles, must_change_password."""
     return db.one(_CREDENTIALS, user_id=user_id)
+
+
+def note_refusal(db: "Workspace", user_id: UUID) -> None:
+    """Keep the fact that somebody tried to sign in as this person and failed."""
+    db.outcome = "invalid-credentials"
+    db.note(Action.SESSION_REFUSED, "users", [user_id])

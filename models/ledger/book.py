@@ -1,6 +1,6 @@
 """The log's rows: append under the head, read back, verify. Entries hold ids, never values (VAULT.md section 7)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +10,6 @@ import orjson
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.access import PLATFORM
 from models.base import BYTES, Record, choice, id_field, instant_field
 from models.ledger import merkle
 from models.ledger.action import Action
@@ -122,12 +121,37 @@ def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> int:
     return size
 
 
+def head(db: "Workspace") -> Any:
+    """The agency's head row: size and frontier."""
+    return db.one(_HEAD)
+
+
 def entries(db: "Workspace", first: int = 0, batch: int = 1000) -> Iterator[tuple[int, bytes]]:
     """The log from `first` on, in order."""
     while rows := db.rows(_ENTRIES, first=first, most=batch):
         for row in rows:
             yield row.seq, row.entry
         first = rows[-1].seq + 1
+
+
+def search(
+    db: "Workspace",
+    most: int,
+    after: int,
+    *,
+    subject_id: UUID | None,
+    actor_id: UUID | None,
+    actions: Sequence[Action],
+) -> list[dict[str, Any]]:
+    """Entries behind `after`, in order: about a row or a client, by somebody, of some actions."""
+    found: Any = sa.select(LedgerEntry).where(_E.seq > after).order_by(_E.seq).limit(most)
+    if subject_id is not None:
+        found = found.where(sa.or_(_E.subject_id == subject_id, _E.client_id == subject_id))
+    if actor_id is not None:
+        found = found.where(_E.actor_id == actor_id)
+    if actions:
+        found = found.where(_E.action.in_(actions))
+    return [orjson.loads(row.entry) for row in db.exec(found).scalars()]
 
 
 @dataclass(frozen=True)
@@ -159,6 +183,3 @@ def verify(db: "Workspace") -> Verdict:
     if (head.size, head.frontier) != (size, frontier):
         faults.append(f"the head row says {head.size} entries with another root than the {size} entries stored")
     return Verdict(db.agency_id, size, merkle.root(frontier).hex(), tuple(faults))
-
-
-__all__ = ["PLATFORM", "Fact", "LedgerEntry", "LedgerHead", "Origin", "Verdict", "append", "entries", "open_log", "verify"]

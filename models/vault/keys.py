@@ -73,7 +73,9 @@ _BY_KID = Query(
 )
 _CURRENT = Query(
     sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped)
-    .where(_D.subject_id == sa.bindparam("subject_id", required=True), _D.purpose == sa.bindparam("purpose", required=True))
+    .where(
+        _D.subject_id == sa.bindparam("subject_id", required=True), _D.purpose == sa.bindparam("purpose", required=True)
+    )
     .order_by(_D.created_at.desc())
     .limit(1)
 )
@@ -210,7 +212,9 @@ class KeyRing:
         rows = self._db.rows(_CURRENT, subject_id=self._db.agency_id, purpose="index")
         if not rows:
             raise SealError
-        index_key = HKDF(hashes.SHA256(), 32, None, b"waypost.tag.1" + lp(purpose.encode())).derive(self._unwrap(rows[0]))
+        index_key = HKDF(hashes.SHA256(), 32, None, b"waypost.tag.1" + lp(purpose.encode())).derive(
+            self._unwrap(rows[0])
+        )
         return hmac.digest(index_key, value.encode(), "sha256")[:16]
 
     def committed(self) -> None:
@@ -228,4 +232,3 @@ class KeyRing:
             return unwrap(self._vault.kek(self._db, row.epoch), row.wrapped, place)
         except KeyRefused:
             raise SealError from None
-

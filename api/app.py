@@ -1,0 +1,118 @@
+"""The application: the one place where things are put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.staticfiles import StaticFiles
+
+from api import log, openapi
+from api.errors import answer, problem
+from api.lane import Lane
+from api.middleware import Shell
+from api.passwords import Passwords
+from api.routes import (
+    agency,
+    assignments,
+    audit,
+    caseload,
+    checklist,
+    clients,
+    me,
+    plan_sections,
+    plans,
+    reviews,
+    service,
+    sessions,
+    setup,
+    templates,
+    users,
+)
+from api.settings import Settings
+from api.tokens import Tokens
+from models.database import Database
+
+VERSION = "0.1.0"
+RESOURCES = (
+    sessions,
+    me,
+    setup,
+    users,
+    agency,
+    templates,
+    clients,
+    assignments,
+    caseload,
+    plans,
+    plan_sections,
+    checklist,
+    reviews,
+    audit,
+)
+
+
+def create_app(settings: Settings, database: Database) -> FastAPI:
+    """The service over an opened database. It owns the lane; closing the application drains it."""
+    log.configure(settings.log_level)
+    service_keys = database.vault.service
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.lane = Lane(database, settings.database_pool, settings.queue)
+        yield
+        app.state.lane.close()
+
+    app = FastAPI(
+        title="Waypost",
+        version=VERSION,
+        description="Safety plans kept useful and safe, for domestic-violence advocates. Not an emergency service.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry={"logs": False, "auto_configure": False},
+    )
+    app.state.settings, app.state.database = settings, database
+    app.state.tokens, app.state.passwords = Tokens(service_keys), Passwords(service_keys)
+    app.state.metrics_token = settings.metrics_token()
+    v1 = APIRouter(prefix="/v1")
+    for resource in RESOURCES:
+        v1.include_router(resource.router)
+    app.include_router(v1)
+    app.include_router(service.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _failed)
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    app.add_middleware(Shell, settings=settings)  # type: ignore[arg-type]
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (no such path, no such method) as problems."""
+    status = getattr(error, "status_code", 500)
+    if status == 405:
+        return problem(request, "method-not-allowed", headers={"allow": ", ".join(_methods(request))})
+    return problem(request, {404: "not-found", 413: "body-too-large"}.get(status, "bad-request"))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return answer(request, error)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method the path has, over all its routes."""
+    from fastapi.routing import iter_route_contexts
+
+    allowed: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        match, _ = route.matches(dict(request.scope))
+        if match is not Match.NONE:
+            allowed |= set(getattr(route, "methods", None) or ())
+    return sorted(allowed)

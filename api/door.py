@@ -1,0 +1,258 @@
+"""What every request passes before a handler sees it: one route class that reads strictly and runs on the lane.
+
+FastAPI declares the routes and documents them. This class reads path, query, headers and body by their declarations,
+but more strictly than FastAPI does, then runs the handler as one unit of work and answers with bytes after its commit.
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+from hashlib import sha256
+from inspect import iscoroutinefunction
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Header
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from api import json_gate
+from api.errors import answer, from_pydantic, unknown_parameter
+from api.gate import Errand, Front, Gate, OpenDoor, admit, bearer
+from models import idempotency
+from models.database import Unit, Workspace
+from models.errors import DomainError, Fault, Invalid, NotFound
+from models.ledger.book import Origin
+
+MOST_BODY = 1 << 20
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+NO_SUCH_VERSION = -1
+_ETAG = re.compile(r'"(\d{1,10})"')
+
+
+#: The version a change is meant for, from `If-Match: "3"`. Without a default the header is required (428); `*`, or an
+#: absent optional header, is None: whatever version there is.
+IfMatch = Annotated[
+    int | None, Header(alias="If-Match", description="The ETag of the version this change is meant for.")
+]
+
+
+class Refusal(DomainError):
+    """A refusal that only HTTP knows: media type, size, missing header."""
+
+    code = "bad-request"
+
+
+class Door(APIRoute):
+    """One operation's way in. Handlers are `def` with a Workspace, or `async def` with an Errand or Front."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function Starlette calls: from request to response, every refusal a problem."""
+        operation = _Operation(self)
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await operation.run(request)
+            except ClientDisconnect:
+                return Response(status_code=499)
+            except Exception as error:  # noqa: BLE001 - the last resort for everything a route does
+                return answer(request, error)
+
+        return handle
+
+
+class _Operation:
+    """A route's declarations, read once."""
+
+    def __init__(self, route: APIRoute) -> None:
+        declared = route.dependant
+        self.endpoint: Callable[..., Any] = route.endpoint
+        self.status = route.status_code or 200
+        self.path = [(f.name, TypeAdapter(f.field_info.annotation)) for f in declared.path_params]
+        self.filter = _only_model(route, declared.query_params)
+        self.filter_name = declared.query_params[0].name if self.filter else ""
+        self.body = _only_model(route, declared.body_params)
+        self.body_name = declared.body_params[0].name if self.body else ""
+        self.reads_body = {JSON, MERGE_PATCH} if "PATCH" in route.methods else {JSON}
+        door = next(d for d in declared.dependencies if isinstance(d.call, Gate | OpenDoor))
+        self.gate = door.call if isinstance(door.call, Gate) else None
+        self.door_name = str(door.name)
+        self.if_match = next((f for f in declared.header_params if f.alias.lower() == "if-match"), None)
+        self.method = next(iter(route.methods))
+        self.renders = route.response_model if isinstance(route.response_model, type) else None
+        self.is_async = iscoroutinefunction(self.endpoint)
+
+    async def run(self, request: Request) -> Response:
+        state = request.app.state
+        origin = Origin(request.state.request_id, request.state.ip, request.state.agent)
+        claims = bearer(request.headers.get("authorization"), state.tokens) if self.gate else None
+        values, named = self._path(request)
+        values |= self._query(request)
+        raw = await _read(request)
+        values |= self._body(request, raw)
+        values |= self._if_match(request)
+        front = Front(state.lane, state.passwords, state.tokens, origin)
+        if self.is_async:
+            if self.gate and claims:
+                values[self.door_name] = Errand(front, state.lane, claims, self.gate.permission)
+            else:
+                values[self.door_name] = front
+            return self._respond(request, await self.endpoint(**values))
+        assert self.gate and claims
+        permission = self.gate.permission
+        key = self._idempotency_key(request)
+
+        def work(db: Workspace) -> Response:
+            admit(db, claims, permission)
+            request.state.actor = db.actor
+            if key is not None:
+                return self._once(request, db, key, raw, values)
+            return self._respond(request, self.endpoint(**values, **{self.door_name: db}))
+
+        response: Response = await state.lane.run(Unit(claims.agency_id, work, origin, named))
+        return response
+
+    # -- reading what was sent ------------------------------------------------------------------------------------
+
+    def _path(self, request: Request) -> tuple[dict[str, Any], list[UUID]]:
+        values, named = {}, []
+        for name, adapter in self.path:
+            try:
+                values[name] = adapter.validate_python(request.path_params[name])
+            except ValidationError:
+                raise NotFound from None  # no thing has such an address
+            if isinstance(values[name], UUID):
+                named.append(values[name])
+        return values, named
+
+    def _query(self, request: Request) -> dict[str, Any]:
+        sent = request.query_params.multi_items()
+        fields = self.filter.model_fields if self.filter else {}
+        faults, values = [], {}
+        for name, value in sent:
+            if name not in fields:
+                faults.append(unknown_parameter(name, fields))
+            elif _is_list(fields[name].annotation):
+                values.setdefault(name, []).append(value)
+            elif name in values:
+                faults.append(Fault(f"/query/{name}", "repeated-parameter", ""))
+            else:
+                values[name] = value
+        if faults:
+            raise Invalid(*faults)
+        if self.filter is None:
+            return {}
+        try:
+            return {self.filter_name: self.filter.model_validate(values)}
+        except ValidationError as error:
+            raise from_pydantic(error, "/query") from None
+
+    def _body(self, request: Request, raw: bytes) -> dict[str, Any]:
+        if self.body is None:
+            if raw:
+                raise Invalid(Fault("", "body-unexpected", ""))
+            return {}
+        kind = request.headers.get("content-type", "").split(";")
+        if kind[0].strip().lower() not in self.reads_body or any(
+            part.strip().lower() not in ("charset=utf-8", 'charset="utf-8"') for part in kind[1:]
+        ):
+            raise Refusal("unsupported-media-type")
+        json_gate.check(raw)
+        try:
+            return {self.body_name: self.body.model_validate_json(raw)}
+        except ValidationError as error:
+            raise from_pydantic(error) from None
+
+    def _if_match(self, request: Request) -> dict[str, Any]:
+        if self.if_match is None:
+            return {}
+        sent = request.headers.get("if-match")
+        if sent is None:
+            if self.if_match.field_info.is_required():
+                raise Refusal("precondition-required")
+            return {self.if_match.name: None}
+        if sent == "*":
+            return {self.if_match.name: None}
+        found = _ETAG.fullmatch(sent.strip())
+        return {self.if_match.name: int(found[1]) if found else NO_SUCH_VERSION}
+
+    def _idempotency_key(self, request: Request) -> bytes | None:
+        sent = request.headers.getlist("idempotency-key")
+        if not sent or self.method not in ("POST", "PATCH"):
+            return None
+        if len(sent) > 1 or not _KEY.fullmatch(sent[0]):
+            raise Invalid(Fault("/headers/idempotency-key", "idempotency-key-form", ""))
+        return sha256(sent[0].encode()).digest()
+
+    # -- answering ------------------------------------------------------------------------------------------------
+
+    def _once(self, request: Request, db: Workspace, key: bytes, raw: bytes, values: dict[str, Any]) -> Response:
+        """Run the handler once per key; a repeated request gets what the first made, as it is today."""
+        target = f"{request.method} {request.url.path}".encode()
+        made = idempotency.take(db, key, db.vault.service.fingerprint(target, raw))
+        if made is not None:
+            assert self.renders is not None
+            response = self._respond(request, self.renders.again(db, made))
+            response.headers["idempotency-replayed"] = "true"
+            return response
+        value = self.endpoint(**values, **{self.door_name: db})
+        idempotency.keep(db, key, value.id)
+        return self._respond(request, value)
+
+    def _respond(self, request: Request, value: Any) -> Response:
+        """Bytes now, while the rows are open; they leave after the commit."""
+        if isinstance(value, Response):
+            return value
+        if value is None:
+            return Response(status_code=204)
+        headers = {}
+        version = getattr(value, "version", None)
+        if version is not None:
+            headers["etag"] = etag = f'"{version}"'
+            if request.method == "GET" and etag in request.headers.get("if-none-match", ""):
+                return Response(status_code=304, headers=headers)
+        if self.status == 201 and getattr(value, "home", None):
+            headers["location"] = f"{value.home}/{value.id}"
+        if getattr(value, "language", None) and "content-language" not in headers:
+            headers["content-language"] = value.language
+        if isinstance(page := getattr(value, "page", None), BaseModel) and page.next_cursor:  # type: ignore[attr-defined]
+            headers["link"] = _next_link(request, page.next_cursor)  # type: ignore[attr-defined]
+        content = value.__pydantic_serializer__.to_json(value)
+        return Response(content, self.status, headers, JSON)
+
+
+def _only_model(route: APIRoute, fields: list[Any]) -> type[BaseModel] | None:
+    """The one model a route reads its query or body as. Loose parameters would bypass the strict reading."""
+    if not fields:
+        return None
+    annotation = fields[0].field_info.annotation
+    if len(fields) > 1 or not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        raise TypeError(f"{route.path}: take the query, and the body, as one model each")
+    return annotation
+
+
+def _is_list(annotation: Any) -> bool:
+    return "list[" in str(annotation)
+
+
+async def _read(request: Request) -> bytes:
+    """The body, at most 1 MiB. Raises Refusal('body-too-large') as soon as that is clear."""
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > MOST_BODY:
+        raise Refusal("body-too-large")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BODY:
+            raise Refusal("body-too-large")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _next_link(request: Request, cursor: str) -> str:
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    query = "&".join(f"{name}={value}" for name, value in [*kept, ("cursor", cursor)])
+    return f'<{request.url.path}?{query}>; rel="next"'

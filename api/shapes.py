@@ -1,0 +1,163 @@
+"""What goes in and out over HTTP, at its smallest: bases of shapes, and types for text, instants and ids.
+
+In-shapes are strict and closed: no coercion, no unknown member, and none holds an id of its own row, an agency, an owner
+or a version, so mass assignment has nothing to assign. Out-shapes name every field by hand.
+"""
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+
+class In(BaseModel):
+    """A body. Read from bytes in strict JSON mode (api/door.py)."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Patch(In):
+    """A merge patch (RFC 7396): what is absent stays, null takes away."""
+
+    def changes(self) -> dict[str, Any]:
+        """The members that were sent, as values."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Filter(BaseModel):
+    """Query parameters. An unknown or repeated one is refused with a suggestion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Out(BaseModel):
+    """An answer. `home` is the collection its own address lies in; `again` renders it by id for a replayed request."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+    home: ClassVar[str | None] = None
+
+    @classmethod
+    def again(cls, db: "Workspace", row_id: UUID) -> Self:
+        """The same answer from the row as it is today, under today's permissions."""
+        raise NotImplementedError(f"{cls.__name__} cannot be replayed")
+
+
+# Bidirectional overrides make a screen say something else than what is stored; the others are invisible or end lines.
+_NEVER = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
+
+
+def _clean(text: str) -> str:
+    if _NEVER.search(text):
+        raise PydanticCustomError("text-characters", "Control and invisible characters have no place here.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("text-characters", "Half a character (a lone surrogate) has no place here.") from None
+    return text
+
+
+def _line(text: str) -> str:
+    if "\n" in text or "\t" in text:
+        raise PydanticCustomError("text-lines", "This has to stay on one line.")
+    return unicodedata.normalize("NFC", _clean(text)).strip()
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("text-blank", "This must not be blank.")
+    return text
+
+
+def Line(most: int = 200) -> Any:  # noqa: N802 - reads as a type
+    """One line of text, not blank, NFC, without control characters."""
+    return Annotated[
+        str, StringConstraints(min_length=1, max_length=most), AfterValidator(_line), AfterValidator(_filled)
+    ]
+
+
+def Text(most: int = 10_000) -> Any:  # noqa: N802 - reads as a type
+    """Several lines of text, not blank, kept exactly as written, without control characters."""
+    return Annotated[
+        str, StringConstraints(min_length=1, max_length=most), AfterValidator(_clean), AfterValidator(_filled)
+    ]
+
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _written_instant(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise PydanticCustomError("instant", "A time needs the form 2027-01-31T09:30:00Z, with Z or an offset.")
+    try:
+        return datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise PydanticCustomError("instant", "There is no such time.") from None
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        moved = value.astimezone(UTC)
+    except (OverflowError, ValueError):
+        moved = datetime.min.replace(tzinfo=UTC)
+    if not 1900 <= moved.year <= 2200:
+        raise PydanticCustomError("instant-range", "A time lies between the years 1900 and 2200.")
+    return moved
+
+
+def _written_day(value: Any) -> Any:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise PydanticCustomError("day", "A day needs the form 2027-01-31.")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("day", "There is no such day.") from None
+
+
+def _sane_day(value: date) -> date:
+    if not 1900 <= value.year <= 2200:
+        raise PydanticCustomError("day-range", "A day lies between the years 1900 and 2200.")
+    return value
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PydanticCustomError("time-zone", "This is not an IANA time zone such as America/New_York.")
+    return name
+
+
+#: An aware instant: RFC 3339 in, UTC out with Z.
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_written_instant),
+    AfterValidator(_to_utc),
+    Field(examples=["2027-01-29T15:00:00Z"]),
+]
+Day = Annotated[date, BeforeValidator(_written_day), AfterValidator(_sane_day), Field(examples=["2027-01-29"])]
+Zone = Annotated[
+    str, StringConstraints(max_length=60), AfterValidator(_known_zone), Field(examples=["America/New_York"])
+]
+Language = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"), Field(examples=["en"])
+]
+Interval = Annotated[str, StringConstraints(pattern=r"^P[1-9][0-9]{0,2}[DW]$"), Field(examples=["P8W"])]
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f\"(),:;<>\[\]\\]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}$"),
+    AfterValidator(_line),
+    Field(examples=["ana@harbor.example"]),
+]

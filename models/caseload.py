@@ -1,0 +1,64 @@
+"""The caseload: whom an advocate works with, soonest review first."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.base import EPOCH, ID, INSTANT
+from models.checklist import ItemStatus
+from models.client import Assignment, Client
+from models.ledger.action import Action
+from models.plan import Plan, PlanStatus
+from models.rows import ACTOR, Query, Sight
+
+if TYPE_CHECKING:
+    from models.database import Workspace
+
+_C: Any = Client.__table__.c  # type: ignore[attr-defined]
+_A: Any = Assignment.__table__.c  # type: ignore[attr-defined]
+_P: Any = Plan.__table__.c  # type: ignore[attr-defined]
+_SHOWN = (
+    _C.id,
+    _C.status,
+    _C.restricted,
+    _C.attention_at,
+    _C.alias_sealed,
+    _C.legal_name_sealed,
+    _C.contact_sealed,
+    _P.id.label("plan_id"),
+    *(_P[status.value] for status in ItemStatus),
+)
+_AFTER = sa.tuple_(
+    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
+)
+_MOST = sa.bindparam("most", type_=sa.Integer, required=True)
+_IN_USE = sa.and_(_P.agency_id == _C.agency_id, _P.client_id == _C.id, _P.status == sa.literal_column("'active'"))
+_MINE = Query(
+    sa.select(*_SHOWN)
+    .select_from(Assignment.__table__)  # type: ignore[attr-defined]
+    .join(Client.__table__, sa.and_(_C.agency_id == _A.agency_id, _C.id == _A.client_id))  # type: ignore[attr-defined]
+    .join(Plan.__table__, _IN_USE, isouter=True)  # type: ignore[attr-defined]
+    .where(_A.user_id == ACTOR, _A.ended_at.is_(None), sa.tuple_(_A.attention_at, _A.client_id) > _AFTER)
+    .order_by(_A.attention_at, _A.client_id)
+    .limit(_MOST),
+    Sight.JOINED,
+)
+_AGENCYS = Query(
+    sa.select(*_SHOWN)
+    .select_from(Client.__table__)  # type: ignore[attr-defined]
+    .join(Plan.__table__, _IN_USE, isouter=True)  # type: ignore[attr-defined]
+    .where(sa.tuple_(_C.attention_at, _C.id) > _AFTER)
+    .order_by(_C.attention_at, _C.id)
+    .limit(_MOST)
+)
+assert PlanStatus.ACTIVE.value == "active"  # written out above, so that SQLite can use the partial index
+
+
+def caseload(db: "Workspace", *, mine: bool, most: int, after: tuple[datetime, UUID] | None = None) -> list[Any]:
+    """The caller's own clients, or all she may see, with names, contact and the active plan's progress."""
+    at, client_id = after or (EPOCH, UUID(int=0))
+    found = db.rows(_MINE if mine else _AGENCYS, most=most, after_at=at, after_id=client_id)
+    db.note(Action.CASELOAD_READ, "clients", [row.id for row in found])
+    return found
