@@ -76,6 +76,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
         telemetry={"logs": False, "auto_configure": False},
     )
     app.state.settings, app.state.database = settings, database
@@ -90,7 +91,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _failed)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
-    app.add_middleware(Shell, settings=settings)  # type: ignore[arg-type]
+    app.add_middleware(Shell, settings=settings)
     return app
 
 

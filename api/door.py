@@ -71,18 +71,18 @@ class _Operation:
         declared = route.dependant
         self.endpoint: Callable[..., Any] = route.endpoint
         self.status = route.status_code or 200
-        self.path = [(f.name, TypeAdapter(f.field_info.annotation)) for f in declared.path_params]
+        self.path = [(f.name, TypeAdapter[Any](f.field_info.annotation or str)) for f in declared.path_params]
         self.filter = _only_model(route, declared.query_params)
         self.filter_name = declared.query_params[0].name if self.filter else ""
         self.body = _only_model(route, declared.body_params)
         self.body_name = declared.body_params[0].name if self.body else ""
-        self.reads_body = {JSON, MERGE_PATCH} if "PATCH" in route.methods else {JSON}
+        self.method = next(iter(route.methods or ()))
+        self.reads_body = {JSON, MERGE_PATCH} if self.method == "PATCH" else {JSON}
         door = next(d for d in declared.dependencies if isinstance(d.call, Gate | OpenDoor))
         self.gate = door.call if isinstance(door.call, Gate) else None
         self.door_name = str(door.name)
         self.if_match = next((f for f in declared.header_params if f.alias.lower() == "if-match"), None)
-        self.method = next(iter(route.methods))
-        self.renders = route.response_model if isinstance(route.response_model, type) else None
+        self.renders: Any = route.response_model
         self.is_async = iscoroutinefunction(self.endpoint)
 
     async def run(self, request: Request) -> Response:
@@ -118,7 +118,8 @@ class _Operation:
     # -- reading what was sent ------------------------------------------------------------------------------------
 
     def _path(self, request: Request) -> tuple[dict[str, Any], list[UUID]]:
-        values, named = {}, []
+        values: dict[str, Any] = {}
+        named: list[UUID] = []
         for name, adapter in self.path:
             try:
                 values[name] = adapter.validate_python(request.path_params[name])
@@ -131,7 +132,8 @@ class _Operation:
     def _query(self, request: Request) -> dict[str, Any]:
         sent = request.query_params.multi_items()
         fields = self.filter.model_fields if self.filter else {}
-        faults, values = [], {}
+        faults: list[Fault] = []
+        values: dict[str, Any] = {}
         for name, value in sent:
             if name not in fields:
                 faults.append(unknown_parameter(name, fields))
@@ -194,7 +196,6 @@ class _Operation:
         target = f"{request.method} {request.url.path}".encode()
         made = idempotency.take(db, key, db.vault.service.fingerprint(target, raw))
         if made is not None:
-            assert self.renders is not None
             response = self._respond(request, self.renders.again(db, made))
             response.headers["idempotency-replayed"] = "true"
             return response

@@ -78,19 +78,17 @@ def _filled(text: str) -> str:
     return text
 
 
-def Line(most: int = 200) -> Any:  # noqa: N802 - reads as a type
-    """One line of text, not blank, NFC, without control characters."""
-    return Annotated[
-        str, StringConstraints(min_length=1, max_length=most), AfterValidator(_line), AfterValidator(_filled)
-    ]
+_ONE_LINE = (AfterValidator(_line), AfterValidator(_filled))
+_LINES = (AfterValidator(_clean), AfterValidator(_filled))
 
-
-def Text(most: int = 10_000) -> Any:  # noqa: N802 - reads as a type
-    """Several lines of text, not blank, kept exactly as written, without control characters."""
-    return Annotated[
-        str, StringConstraints(min_length=1, max_length=most), AfterValidator(_clean), AfterValidator(_filled)
-    ]
-
+#: One line of text, not blank, NFC, without control characters: up to 60, 120, 200 and 500 characters.
+Short = Annotated[str, StringConstraints(min_length=1, max_length=60), *_ONE_LINE]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120), *_ONE_LINE]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200), *_ONE_LINE]
+LongLine = Annotated[str, StringConstraints(min_length=1, max_length=500), *_ONE_LINE]
+#: Several lines, not blank, kept exactly as written, without control characters: up to 2,000 and 10,000 characters.
+Note = Annotated[str, StringConstraints(min_length=1, max_length=2_000), *_LINES]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000), *_LINES]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

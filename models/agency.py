@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import AgencyRecord, choice, instant_field
+from models.base import AgencyRecord, choice, columns, instant_field
 from models.ledger import book
 from models.ledger.action import Action
 from models.rows import Query
@@ -65,7 +65,7 @@ class Agency(AgencyRecord, table=True):
         db.record(Action.AGENCY_UPDATED, self, *changes)
 
 
-_A = Agency.__table__.c  # type: ignore[attr-defined]
+_A = columns(Agency)
 _POLICY = Query(
     sa.select(
         _A.name,

@@ -92,7 +92,7 @@ MODELS: "dict[str, type[Record]]" = {}
 class Record(SQLModel):
     """Any row. Refuses unknown names, prints as its id, refuses to be dumped, copied or pickled."""
 
-    model_config = {"ignored_types": (Sealed,)}  # type: ignore[typeddict-unknown-key]
+    model_config = {"ignored_types": (Sealed,)}
 
     #: Which column names whose row this is. It chooses the data key of the sealed fields; when it names a client,
     #: the row exists only for people who may see that client.
@@ -132,11 +132,11 @@ class Record(SQLModel):
     def __getstate__(self) -> Any:
         raise TypeError("a row is not pickled or copied: it may carry opened text")
 
-    def model_dump(self, **_: Any) -> Any:  # type: ignore[override]
+    def model_dump(self, **_: Any) -> Any:
         """Refused: an out-shape in api/routes names every field that leaves."""
         raise TypeError("declare an out-shape in api/routes instead")
 
-    model_dump_json = model_dump  # type: ignore[assignment]
+    model_dump_json = model_dump
 
 
 class AgencyRecord(Record):
@@ -164,12 +164,22 @@ class ClientRecord(AgencyRecord):
 def _describe(mapper: Mapper[Any], model: type) -> None:
     """Remember which model a table holds, so that statements built from tables know whose rows they read."""
     if issubclass(model, Record):
-        MODELS[str(mapper.local_table.name)] = model
+        MODELS[str(model.__tablename__)] = model
+
+
+def table_of(model: type[SQLModel]) -> Any:
+    """The table of a model, for statements of the fast lane."""
+    return model.__table__  # type: ignore[attr-defined]
+
+
+def columns(model: type[SQLModel]) -> Any:
+    """The columns of a model's table. SQLModel types attributes as values; statements need them as columns."""
+    return table_of(model).c
 
 
 def model_of(table: Any) -> "type[Record]":
     """The model of a table or of an alias of it."""
-    return MODELS[table.element.name if isinstance(table, sa.Alias) else table.name]
+    return MODELS[cast(Any, table.element).name if isinstance(table, sa.Alias) else table.name]
 
 
 sealed.install(AgencyRecord)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import EPOCH, ID, INSTANT
+from models.base import EPOCH, ID, INSTANT, columns, table_of
 from models.checklist import ItemStatus
 from models.client import Assignment, Client
 from models.ledger.action import Action
@@ -16,9 +16,9 @@ from models.rows import ACTOR, Query, Sight
 if TYPE_CHECKING:
     from models.database import Workspace
 
-_C: Any = Client.__table__.c  # type: ignore[attr-defined]
-_A: Any = Assignment.__table__.c  # type: ignore[attr-defined]
-_P: Any = Plan.__table__.c  # type: ignore[attr-defined]
+_C = columns(Client)
+_A = columns(Assignment)
+_P = columns(Plan)
 _SHOWN = (
     _C.id,
     _C.status,
@@ -37,9 +37,9 @@ _MOST = sa.bindparam("most", type_=sa.Integer, required=True)
 _IN_USE = sa.and_(_P.agency_id == _C.agency_id, _P.client_id == _C.id, _P.status == sa.literal_column("'active'"))
 _MINE = Query(
     sa.select(*_SHOWN)
-    .select_from(Assignment.__table__)  # type: ignore[attr-defined]
-    .join(Client.__table__, sa.and_(_C.agency_id == _A.agency_id, _C.id == _A.client_id))  # type: ignore[attr-defined]
-    .join(Plan.__table__, _IN_USE, isouter=True)  # type: ignore[attr-defined]
+    .select_from(table_of(Assignment))
+    .join(table_of(Client), sa.and_(_C.agency_id == _A.agency_id, _C.id == _A.client_id))
+    .join(table_of(Plan), _IN_USE, isouter=True)
     .where(_A.user_id == ACTOR, _A.ended_at.is_(None), sa.tuple_(_A.attention_at, _A.client_id) > _AFTER)
     .order_by(_A.attention_at, _A.client_id)
     .limit(_MOST),
@@ -47,8 +47,8 @@ _MINE = Query(
 )
 _AGENCYS = Query(
     sa.select(*_SHOWN)
-    .select_from(Client.__table__)  # type: ignore[attr-defined]
-    .join(Plan.__table__, _IN_USE, isouter=True)  # type: ignore[attr-defined]
+    .select_from(table_of(Client))
+    .join(table_of(Plan), _IN_USE, isouter=True)
     .where(sa.tuple_(_C.attention_at, _C.id) > _AFTER)
     .order_by(_C.attention_at, _C.id)
     .limit(_MOST)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from models.base import ID, ClientRecord, choice, id_field, instant_field, sealed_column, within
+from models.base import ID, ClientRecord, choice, columns, id_field, instant_field, sealed_column, table_of, within
 from models.content import ItemKind
 from models.errors import Conflict
 from models.ledger.action import Action
@@ -178,8 +178,8 @@ class Progress(SQLModel):
 
 # -- statements ---------------------------------------------------------------------------------------------------
 
-_I: Any = ChecklistItem.__table__.c  # type: ignore[attr-defined]
-_S: Any = PlanSection.__table__.c  # type: ignore[attr-defined]
+_I = columns(ChecklistItem)
+_S = columns(PlanSection)
 #: The plan above, by name only: contents do not import their container.
 _PLAN = sa.table(
     "plans",
@@ -206,7 +206,7 @@ _LOOK = Query(
     ).where(_I.id == sa.bindparam("item_id", type_=ID, required=True))
 )
 _SET = Change(
-    sa.update(ChecklistItem.__table__)  # type: ignore[attr-defined]
+    sa.update(table_of(ChecklistItem))
     .where(_I.id == sa.bindparam("item_id", type_=ID, required=True), _I.status == sa.bindparam("was", required=True))
     .values(
         status=sa.bindparam("now_status", required=True),

@@ -15,6 +15,7 @@ from models.base import (
     AgencyRecord,
     ClientRecord,
     choice,
+    columns,
     id_field,
     instant_field,
     sealed_column,
@@ -200,41 +201,42 @@ class ExternalId(ClientRecord, table=True):
     @classmethod
     def of(cls, db: "Workspace", client_id: UUID) -> list["ExternalId"]:
         """A client's ids elsewhere, by system."""
-        found = sa.select(cls).where(cls.client_id == client_id).order_by(cls.system, cls.id)  # type: ignore[arg-type]
-        return list(db.exec(found).scalars())  # type: ignore[call-overload]
+        found = sa.select(cls).where(_E.client_id == client_id).order_by(_E.system, _E.id)
+        return db.all(found)
 
     @classmethod
     def owner(cls, db: "Workspace", system: str, value: str) -> UUID:
         """The client known elsewhere as `value`, if in sight; else NotFound."""
         tag = db.keys.tag("external-id", f"{system}\x00{value}")
-        row = db.exec(sa.select(cls).where(cls.tag == tag)).scalars().first()  # type: ignore[call-overload, arg-type]
-        if row is None:
+        found = db.all(sa.select(cls).where(_E.tag == tag))
+        if not found:
             raise NotFound
-        return row.client_id  # type: ignore[no-any-return]
+        client_id: UUID = found[0].client_id
+        return client_id
 
 
 _ADD_CLIENT = Insert(Client)
 _ADD_ASSIGNMENT = Insert(Assignment)
 
-_C = Client.__table__.c  # type: ignore[attr-defined]
+_C, _A, _E = columns(Client), columns(Assignment), columns(ExternalId)
 _STATE = Query(sa.select(_C.status).where(_C.id == sa.bindparam("client_id")), Sight.ONE_CLIENT)
 
 
 def clients_of(db: "Workspace", status: Iterable[ClientStatus], most: int, after: UUID | None) -> list[Client]:
     """The clients in sight by id, at most `most`, those behind `after`; of some status only when any is named."""
-    found = sa.select(Client).order_by(Client.id).limit(most)  # type: ignore[arg-type]
+    found = sa.select(Client).order_by(_C.id).limit(most)
     if after is not None:
-        found = found.where(Client.id > after)  # type: ignore[arg-type]
+        found = found.where(_C.id > after)
     if wanted := list(status):
-        found = found.where(Client.status.in_(wanted))  # type: ignore[attr-defined]
-    return list(db.exec(found).scalars())  # type: ignore[call-overload]
+        found = found.where(_C.status.in_(wanted))
+    return db.all(found)
 
 
 def assignments_of(db: "Workspace", client_id: UUID) -> list[Assignment]:
     """Who has worked with a client, newest first. NotFound when she is out of sight."""
     db.must_see(client_id)
-    found = sa.select(Assignment).where(Assignment.client_id == client_id)  # type: ignore[arg-type]
-    return list(db.exec(found.order_by(Assignment.started_at.desc(), Assignment.id)).scalars())  # type: ignore[attr-defined, call-overload]
+    found = sa.select(Assignment).where(_A.client_id == client_id)
+    return db.all(found.order_by(_A.started_at.desc(), _A.id))
 
 
 def must_be_open(db: "Workspace", client_id: UUID) -> None:

@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from models import rows
 from models.access import Actor, Permission, Reach
-from models.base import ID, MODELS, AgencyRecord, Record, model_of
+from models.base import ID, MODELS, AgencyRecord, Record, columns, model_of, table_of
 from models.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, SealError, Stale, Unavailable
 from models.ledger import book
 from models.ledger.action import Action
@@ -76,21 +76,26 @@ class Workspace(Session):
 
     def find(self, model: type[R], row_id: UUID) -> R:
         """The row, if it is this agency's and in sight; else NotFound."""
-        row = self.exec(cast(Any, sa.select(model)).where(cast(Any, model).id == row_id)).scalars().first()
-        if row is None:
+        found = self.all(sa.select(model).where(columns(model).id == row_id))
+        if not found:
             raise NotFound
-        return cast(R, row)
+        return cast(R, found[0])
 
     def claim(self, model: type[R], row_id: UUID, version: int | None = None) -> R:
         """The row, locked for change. With a version: Stale unless it is the row's now (If-Match)."""
-        found = cast(Any, sa.select(model)).where(cast(Any, model).id == row_id)
-        row = self.exec(found.with_for_update().execution_options(populate_existing=True)).scalars().first()
-        if row is None:
+        wanted = sa.select(model).where(columns(model).id == row_id).with_for_update()
+        found = self.all(wanted.execution_options(populate_existing=True))
+        if not found:
             raise NotFound
+        row = found[0]
         if version is not None and version != row.version:
             raise Stale(row.version)
         self._claimed.add(row.id)
         return cast(R, row)
+
+    def all(self, statement: Any) -> list[Any]:
+        """The models of an ORM SELECT, through the walls."""
+        return list(self.exec(statement).scalars())
 
     def rows(self, query: Query, **params: Any) -> list[Any]:
         """Run a prepared query through the walls; sealed columns come opened."""
@@ -119,7 +124,7 @@ class Workspace(Session):
 
     def create(self, model: type[R], action: Action, **values: object) -> R:
         """Stamp the agency, keep the row, record the fact: one call, nothing to forget."""
-        row = model(agency_id=self.agency_id, **values)
+        row = model(agency_id=self.agency_id, **cast(Any, values))
         self.add(row)
         self._claimed.add(row.id)
         self.record(action, row)
@@ -254,7 +259,7 @@ def _stay_inside(state: ORMExecuteState) -> None:
 def _walls(db: Workspace) -> list[Any]:
     walls: list[Any] = []
     for model in MODELS.values():
-        table = model.__table__  # type: ignore[attr-defined]
+        table = table_of(model)
         mine = rows.agency_wall(table, sa.literal(db.agency_id, ID))
         client = rows.client_column(table)
         if client is not None and db.reach is not Reach.AGENCY:
@@ -269,9 +274,9 @@ def _explain_every_write(session: Session, context: object, instances: object) -
     db = cast(Workspace, session)
     changed = [row for row in db.dirty if db.is_modified(row)]
     for row in [*db.new, *changed, *db.deleted]:
-        if not isinstance(row, Record) or row.agency_id != db.agency_id:  # type: ignore[attr-defined]
+        if not isinstance(row, AgencyRecord) or row.agency_id != db.agency_id:
             raise UnexplainedWrite(f"{row!r} is not of this agency")
-        if row.id not in db._explained or row.id not in db._claimed:  # type: ignore[attr-defined]  # noqa: SLF001
+        if row.id not in db._explained or row.id not in db._claimed:  # noqa: SLF001
             raise UnexplainedWrite(f"{row!r}: claim the row, and record() why it changes")
     for row in changed:
         if hasattr(row, "version"):

@@ -1,13 +1,13 @@
 """A repeated request makes one thing: keys kept with a reference to the result, in the same transaction as the change."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import BYTES, Record, id_field, instant_field
+from models.base import BYTES, Record, columns, id_field, instant_field, table_of
 from models.errors import Conflict
 from models.rows import Change, Insert, Query
 
@@ -32,19 +32,17 @@ class IdempotencyKey(Record, table=True):
     created_at: datetime = instant_field()
 
 
-_K = IdempotencyKey.__table__.c  # type: ignore[attr-defined]
+_K = columns(IdempotencyKey)
 _TAKE = Insert(IdempotencyKey, unless_there=True)
-_KEY = sa.bindparam("key", required=True)
-_BY = sa.bindparam("actor_id", required=True)
+_KEY: Any = sa.bindparam("key", required=True)
+_BY: Any = sa.bindparam("actor_id", required=True)
 _LOOK = Query(sa.select(_K.fingerprint, _K.result_id).where(_K.actor_id == _BY, _K.key == _KEY))
 _DONE = Change(
-    sa.update(IdempotencyKey.__table__)  # type: ignore[attr-defined]
+    sa.update(table_of(IdempotencyKey))
     .where(_K.actor_id == _BY, _K.key == _KEY)
     .values(result_id=sa.bindparam("made", required=True))
 )
-_FORGET = Change(
-    sa.delete(IdempotencyKey.__table__).where(_K.created_at < sa.bindparam("before", required=True))  # type: ignore[attr-defined]
-)
+_FORGET = Change(sa.delete(table_of(IdempotencyKey)).where(_K.created_at < sa.bindparam("before", required=True)))
 
 
 def take(db: "Workspace", key: bytes, fingerprint: bytes) -> UUID | None:

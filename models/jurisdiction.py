@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import sqlalchemy as sa
 
 from models.agency import Agency
-from models.base import AgencyRecord
+from models.base import AgencyRecord, columns, table_of
 from models.content import Jurisdiction
 from models.errors import NotFound
 from models.rows import Query
@@ -55,10 +55,10 @@ def parsed(document: str) -> Jurisdiction:
     return Jurisdiction.model_validate_json(document)
 
 
-_A, _J = Agency.__table__.c, JurisdictionRow.__table__.c  # type: ignore[attr-defined]
+_A, _J = columns(Agency), columns(JurisdictionRow)
 _LOCAL = Query(
     sa.select(_A.hotline, _A.emergency_number, _A.language, _A.time_zone, _A.custody_default, _J.document)
-    .join_from(Agency.__table__, JurisdictionRow.__table__, _J.key == _A.jurisdiction)  # type: ignore[attr-defined]
+    .join_from(table_of(Agency), table_of(JurisdictionRow), _J.key == _A.jurisdiction)
     .where(_A.id == sa.bindparam("agency_id"))
 )
 _KEYS = Query(sa.select(_J.key).order_by(_J.key))

@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 import sqlalchemy as sa
 
+from models.base import columns
 from models.content import ContentError, Library, TemplateDocument
 from models.jurisdiction import NAMESPACE, JurisdictionRow
 from models.ledger.action import Action
@@ -40,7 +41,7 @@ def load(db: "Workspace", library: Library) -> Loaded:
 
 
 def _put_jurisdiction(db: "Workspace", key: str, document: str, done: Loaded) -> None:
-    found = db.exec(sa.select(JurisdictionRow).where(JurisdictionRow.key == key)).scalars().first()  # type: ignore[call-overload, arg-type]
+    found = next(iter(db.all(sa.select(JurisdictionRow).where(columns(JurisdictionRow).key == key))), None)
     if found is None:
         db.create(JurisdictionRow, Action.LIBRARY_LOADED, id=JurisdictionRow.id_of(key), key=key, document=document)
         done.added.append(f"jurisdiction {key}")
@@ -55,7 +56,7 @@ def _put_jurisdiction(db: "Workspace", key: str, document: str, done: Loaded) ->
 
 def _put_template(db: "Workspace", key: str, versions: dict[int, TemplateDocument], done: Loaded) -> None:
     wanted = template_id(key)
-    template = db.exec(sa.select(Template).where(Template.id == wanted)).scalars().first()  # type: ignore[call-overload, arg-type]
+    template = next(iter(db.all(sa.select(Template).where(columns(Template).id == wanted))), None)
     if template is None:
         title = versions[max(versions)].title
         template = db.create(Template, Action.LIBRARY_LOADED, id=wanted, key=key, title=title, created_at=db.now)

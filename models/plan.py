@@ -11,7 +11,7 @@ from sqlmodel import Field
 
 from models import review
 from models.agency import Custody
-from models.base import ID, ClientRecord, choice, id_field, instant_field, sealed_column, within
+from models.base import ID, ClientRecord, choice, columns, id_field, instant_field, sealed_column, within
 from models.checklist import (
     ADD_ITEMS,
     ADD_SECTIONS,
@@ -353,7 +353,7 @@ def _spoken(source: TemplateDocument, language: str, *, asked: bool) -> str:
 
 # -- statements ---------------------------------------------------------------------------------------------------
 
-_P: Any = Plan.__table__.c  # type: ignore[attr-defined]
+_P = columns(Plan)
 _ADD = Insert(Plan)
 _READ = Query(
     sa.select(
@@ -432,9 +432,9 @@ def plans_of(
     db: "Workspace", client_id: UUID, status: Sequence[PlanStatus], most: int, after: UUID | None
 ) -> list[Plan]:
     """A client's plans by id, at most `most`, those behind `after`; of some status only when any is named."""
-    found = sa.select(Plan).where(Plan.client_id == client_id).order_by(Plan.id).limit(most)  # type: ignore[arg-type]
+    found = sa.select(Plan).where(_P.client_id == client_id).order_by(_P.id).limit(most)
     if after is not None:
-        found = found.where(Plan.id > after)  # type: ignore[arg-type]
+        found = found.where(_P.id > after)
     if status:
-        found = found.where(Plan.status.in_(status))  # type: ignore[attr-defined]
-    return list(db.exec(found).scalars())  # type: ignore[call-overload]
+        found = found.where(_P.status.in_(status))
+    return db.all(found)

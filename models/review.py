@@ -11,7 +11,18 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import ID, INSTANT, ClientRecord, choice, id_field, instant_field, sealed_column, within
+from models.base import (
+    ID,
+    INSTANT,
+    ClientRecord,
+    choice,
+    columns,
+    id_field,
+    instant_field,
+    sealed_column,
+    table_of,
+    within,
+)
 from models.errors import Conflict
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query, Sight
@@ -187,7 +198,7 @@ def state_of(status: ReviewStatus, due_at: datetime, now: datetime, zone: str) -
 
 # -- statements ---------------------------------------------------------------------------------------------------
 
-_R: Any = Review.__table__.c  # type: ignore[attr-defined]
+_R = columns(Review)
 _ADD = Insert(Review)
 _REVIEW_ID = sa.bindparam("review_id", type_=ID, required=True)
 _FOLLOWING = Query(sa.select(_R.id, _R.due_at).where(_R.follows_id == _REVIEW_ID), Sight.ONE_CLIENT)
@@ -198,7 +209,7 @@ _SCHEDULED = Query(
     Sight.ONE_CLIENT,
 )
 _DROP = Change(
-    sa.update(Review.__table__)  # type: ignore[attr-defined]
+    sa.update(table_of(Review))
     .where(_R.id == _REVIEW_ID)
     .values(
         status=ReviewStatus.CANCELLED,
@@ -209,10 +220,10 @@ _DROP = Change(
 )
 
 
-def _above(table: str, id_column: str, column: str, *extra: str) -> Any:
+def _above(name: str, id_column: str, column: str, *extra: str) -> Any:
     """The rows above a review, by name only: contents do not import their container."""
-    columns = [sa.column("agency_id", ID), sa.column(id_column, ID), sa.column(column, INSTANT)]
-    return sa.table(table, *columns, *(sa.column(name) for name in extra))
+    named = [sa.column("agency_id", ID), sa.column(id_column, ID), sa.column(column, INSTANT)]
+    return sa.table(name, *named, *(sa.column(other) for other in extra))
 
 
 _PLANS = _above("plans", "id", "next_review_at", "version")
@@ -293,7 +304,7 @@ def reviews_of(
             sa.tuple_(_R.due_at, _R.id)
             > sa.tuple_(*(sa.literal(p, c.type) for p, c in zip(position, (_R.due_at, _R.id), strict=True)))
         )
-    return list(db.exec(found).scalars())
+    return db.all(found)
 
 
 def _in_state(state: ReviewState, begins: datetime, ends: datetime) -> Any:

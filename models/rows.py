@@ -114,7 +114,7 @@ class Query:
         self._sight = sight
         self._statement, self._sealed = _with_bindings(statement)
         fields = [n.removesuffix("_sealed") for n in self._names]
-        self._make = namedtuple("Row", fields)._make  # type: ignore[misc]
+        self._make: Any = namedtuple("Row", fields)._make  # type: ignore[misc]  # noqa: PYI024 - names known at run time
         self._expanding = any(isinstance(p, sa.BindParameter) and p.expanding for p in iterate(statement))
         self._variants: dict[tuple[str, Reach], tuple[Any, _Compiled]] = {}
 
@@ -264,7 +264,7 @@ class Insert:
         return _compile(statement, dialect)
 
     def _whole(self, db: "Workspace", given: dict[str, Any]) -> dict[str, Any]:
-        row = self._defaults | {name: make() for name, make in self._factories.items() if name not in given}  # type: ignore[call-arg]
+        row = self._defaults | {name: make() for name, make in self._factories.items() if name not in given}
         row |= given
         row["agency_id"] = db.agency_id
         if any(field.name in given for field in self._sealed):

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.access import Actor
-from models.base import BYTES, AgencyRecord, id_field, instant_field, within
+from models.base import BYTES, AgencyRecord, columns, id_field, instant_field, table_of, within
 from models.errors import NotFound, Unauthenticated
 from models.ledger.action import Action
 from models.rows import Query
-from models.user import UserStatus, roles_of
+from models.user import User, UserStatus, roles_of
 
 if TYPE_CHECKING:
     from models.database import Workspace
@@ -72,9 +72,8 @@ class SignInSession(AgencyRecord, table=True):
     @classmethod
     def of(cls, db: "Workspace", user_id: UUID) -> list["SignInSession"]:
         """A person's living sessions, newest first."""
-        living = (cls.user_id == user_id, cls.revoked_at.is_(None), cls.expires_at > db.now)  # type: ignore[union-attr]
-        found = sa.select(cls).where(*living).order_by(cls.opened_at.desc(), cls.id)  # type: ignore[attr-defined]
-        return list(db.exec(found).scalars())  # type: ignore[call-overload]
+        living = (_N.user_id == user_id, _N.revoked_at.is_(None), _N.expires_at > db.now)
+        return db.all(sa.select(cls).where(*living).order_by(_N.opened_at.desc(), _N.id))
 
     @classmethod
     def refresh(cls, db: "Workspace", session_id: UUID, secret: bytes) -> "Opened":
@@ -149,23 +148,10 @@ def parse_refresh_token(token: str) -> tuple[UUID, UUID, bytes]:
     return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:]
 
 
-_USERS = sa.inspect(SignInSession).local_table.metadata.tables["users"].c
-_N = SignInSession.__table__.c  # type: ignore[attr-defined]
+_N, _U = columns(SignInSession), columns(User)
 _WHO = Query(
-    sa.select(
-        _N.user_id,
-        _N.revoked_at,
-        _N.expires_at,
-        _N.auth,
-        _USERS.roles,
-        _USERS.status,
-        _USERS.must_change_password,
-    )
-    .join_from(
-        SignInSession.__table__,  # type: ignore[attr-defined]
-        _USERS.id.table,
-        sa.and_(_USERS.agency_id == _N.agency_id, _USERS.id == _N.user_id),
-    )
+    sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _U.roles, _U.status, _U.must_change_password)
+    .join_from(table_of(SignInSession), table_of(User), sa.and_(_U.agency_id == _N.agency_id, _U.id == _N.user_id))
     .where(_N.id == sa.bindparam("session_id", required=True))
 )
 

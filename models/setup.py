@@ -3,12 +3,12 @@
 import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import BYTES, AgencyRecord, instant_field
+from models.base import BYTES, AgencyRecord, columns, instant_field, table_of
 from models.errors import Unauthenticated
 from models.ledger.action import Action
 from models.rows import Change
@@ -37,14 +37,14 @@ class SetupLink(AgencyRecord, table=True):
         return token
 
 
-_L = SetupLink.__table__.c  # type: ignore[attr-defined]
-_TOKEN = sa.bindparam("token_hash", required=True)
+_L = columns(SetupLink)
+_TOKEN: Any = sa.bindparam("token_hash", required=True)
 _USE = Change(
-    sa.update(SetupLink.__table__)  # type: ignore[attr-defined]
+    sa.update(table_of(SetupLink))
     .where(_L.token_hash == _TOKEN, _L.used_at.is_(None), _L.expires_at > sa.bindparam("at", required=True))
     .values(used_at=sa.bindparam("at", required=True))
 )
-_GIVE_BACK = Change(sa.update(SetupLink.__table__).where(_L.token_hash == _TOKEN).values(used_at=None))  # type: ignore[attr-defined]
+_GIVE_BACK = Change(sa.update(table_of(SetupLink)).where(_L.token_hash == _TOKEN).values(used_at=None))
 
 
 def use(db: "Workspace", token: str) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.access import PLATFORM
-from models.base import AgencyRecord, choice, id_field, instant_field, within
+from models.base import AgencyRecord, choice, columns, id_field, instant_field, within
 from models.content import LocalizedSection, TemplateDocument, TranslationState, render
 from models.content.section import ItemText
 from models.errors import Conflict, Fault, Invalid, NotFound
@@ -74,7 +74,7 @@ class Template(AgencyRecord, table=True):
             raise Conflict("library-template")
         return db.claim(cls, template_id)
 
-    def copy(self, db: "Workspace") -> "Template":
+    def copied(self, db: "Workspace") -> "Template":
         """The agency's own copy of the latest published version, to be changed freely."""
         return Template.create(db, TemplateVersion.of(db, self, self.published_number()).words(), copied_from=self)
 
@@ -164,17 +164,17 @@ class TemplateVersion(AgencyRecord, table=True):
     @classmethod
     def of(cls, db: "Workspace", template: Template, number: int) -> "TemplateVersion":
         """A template's version by number, or NotFound."""
-        wanted = (cls.template_id == template.id, cls.number == number)
-        row = db.exec(sa.select(cls).where(*wanted)).scalars().first()  # type: ignore[call-overload]
-        if row is None:
+        found = db.all(sa.select(cls).where(_V.template_id == template.id, _V.number == number))
+        if not found:
             raise NotFound
-        return row  # type: ignore[no-any-return]
+        row: TemplateVersion = found[0]
+        return row
 
     @classmethod
     def all_of(cls, db: "Workspace", template: Template) -> Sequence["TemplateVersion"]:
         """Every version of a template, oldest first."""
-        found = sa.select(cls).where(cls.template_id == template.id).order_by(cls.number)  # type: ignore[arg-type]
-        return list(db.exec(found).scalars())  # type: ignore[call-overload]
+        found = sa.select(cls).where(_V.template_id == template.id).order_by(_V.number)
+        return db.all(found)
 
     def words(self) -> TemplateDocument:
         """The document."""
@@ -185,15 +185,15 @@ def templates_of(
     db: "Workspace", *, library: bool | None, retired: bool, most: int, after: UUID | None
 ) -> list[Template]:
     """The templates an agency can read, by id, at most `most`, those behind `after`."""
-    found = sa.select(Template).order_by(Template.id).limit(most)  # type: ignore[arg-type]
+    found = sa.select(Template).order_by(_T.id).limit(most)
     if library is not None:
-        owner = Template.agency_id == PLATFORM if library else Template.agency_id != PLATFORM
-        found = found.where(owner)  # type: ignore[arg-type]
+        owner = _T.agency_id == PLATFORM if library else _T.agency_id != PLATFORM
+        found = found.where(owner)
     if not retired:
-        found = found.where(Template.retired_at.is_(None))  # type: ignore[union-attr]
+        found = found.where(_T.retired_at.is_(None))
     if after is not None:
-        found = found.where(Template.id > after)  # type: ignore[arg-type]
-    return list(db.exec(found).scalars())  # type: ignore[call-overload]
+        found = found.where(_T.id > after)
+    return db.all(found)
 
 
 # -- what plans read: pinned words, kept because they never change -------------------------------------------------
@@ -252,7 +252,7 @@ class PinnedWords:
         return self.items[number - 1] if number else None
 
 
-_T, _V = Template.__table__.c, TemplateVersion.__table__.c  # type: ignore[attr-defined]
+_T, _V = columns(Template), columns(TemplateVersion)
 _LATEST = Query(
     sa.select(_T.agency_id.label("owner_id"), _T.published, _T.retired_at).where(
         _T.id == sa.bindparam("template_id", required=True)
@@ -308,7 +308,8 @@ def words(db: "Workspace", pinned: Pinned, language: str, values: LocalValues) -
 def _words(pinned: Pinned, language: str, values: LocalValues) -> PinnedWords:
     source = _documents[pinned]
     local = values.in_language(language)
-    sections, items = [], []
+    sections: list[PinnedSection] = []
+    items: list[PinnedItem] = []
     localized: list[LocalizedSection] = source.in_language(language)
     for number, section in enumerate(localized, 1):
         first = len(items) + 1

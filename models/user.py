@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.access import Role
-from models.base import BYTES, AgencyRecord, choice, instant_field, sealed_column, within
+from models.base import BYTES, AgencyRecord, choice, columns, instant_field, sealed_column, within
 from models.errors import Conflict, Fault, Invalid
 from models.ledger.action import Action
 from models.rows import Query
@@ -140,7 +140,7 @@ def roles_of(text: str) -> frozenset[Role]:
     return frozenset(Role(part) for part in text.split("+") if part)
 
 
-_S, _U = SignIn.__table__.c, User.__table__.c  # type: ignore[attr-defined]
+_S, _U = columns(SignIn), columns(User)
 _BY_TAG = Query(sa.select(_S.agency_id, _S.id).where(_S.email_tag == sa.bindparam("tag", required=True)))
 _CREDENTIALS = Query(
     sa.select(_U.id, _U.status, _U.password_hash, _U.roles, _U.must_change_password).where(
@@ -166,12 +166,12 @@ def must_work_here(db: "Workspace", user_id: UUID, pointer: str, roles: Iterable
 
 def users_of(db: "Workspace", status: Iterable[UserStatus], most: int, after: UUID | None) -> list[User]:
     """The agency's people by id, at most `most`, those behind `after`; of some status only when any is named."""
-    found = sa.select(User).order_by(User.id).limit(most)  # type: ignore[arg-type]
+    found = sa.select(User).order_by(_U.id).limit(most)
     if after is not None:
-        found = found.where(User.id > after)  # type: ignore[arg-type]
+        found = found.where(_U.id > after)
     if wanted := list(status):
-        found = found.where(User.status.in_(wanted))  # type: ignore[attr-defined]
-    return list(db.exec(found).scalars())  # type: ignore[call-overload]
+        found = found.where(_U.status.in_(wanted))
+    return db.all(found)
 
 
 def credentials(db: "Workspace", user_id: UUID) -> Any:

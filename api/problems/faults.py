@@ -53,8 +53,10 @@ _OURS: dict[str, tuple[str, str]] = {
     ),
     "malformed-json": (
         "The body is not JSON as accepted here.",
-        "El cuerpo no es JSON tal como se acepta aquí: texto UTF-8 bien formado, con 32 niveles como máximo, "
-        "sin nombres repetidos ni números fuera de rango.",
+        (
+            "El cuerpo no es JSON tal como se acepta aquí: texto UTF-8 bien formado, con 32 niveles como máximo, sin "
+            "nombres repetidos ni números fuera de rango."
+        ),
     ),
     "name-needed": (
         "A client needs an alias or a legal name. One of the two is enough.",
@@ -65,10 +67,14 @@ _OURS: dict[str, tuple[str, str]] = {
         "Esta contraseña está en listas de contraseñas robadas. Elija otra.",
     ),
     "password-guessable": (
-        "This password is mostly a name that is easy to guess: yours, your agency's, your address's or Waypost's. "
-        "Choose another.",
-        "Esta contraseña es casi toda un nombre fácil de adivinar: el suyo, el de su organización, el de su correo o "
-        "Waypost. Elija otra.",
+        (
+            "This password is mostly a name that is easy to guess: yours, your agency's, your address's or Waypost's. "
+            "Choose another."
+        ),
+        (
+            "Esta contraseña es casi toda un nombre fácil de adivinar: el suyo, el de su organización, el de su correo "
+            "o Waypost. Elija otra."
+        ),
     ),
     "password-long": (
         "A password has at most 256 characters (1,024 bytes).",
@@ -96,8 +102,10 @@ _OURS: dict[str, tuple[str, str]] = {
     ),
     "text-characters": (
         "This text holds control or invisible characters, which have no place here. Type it anew instead of pasting.",
-        "Este texto contiene caracteres de control o invisibles, que aquí no se admiten. Escríbalo de nuevo en vez de "
-        "pegarlo.",
+        (
+            "Este texto contiene caracteres de control o invisibles, que aquí no se admiten. Escríbalo de nuevo en vez "
+            "de pegarlo."
+        ),
     ),
     "text-lines": (
         "This has to stay on one line, without tabs.",
@@ -108,8 +116,8 @@ _OURS: dict[str, tuple[str, str]] = {
         "Esto no es una zona horaria IANA, como America/New_York.",
     ),
     "unknown-jurisdiction": (
-        "There is no jurisdiction of this name here. Known ones are us-ct and ie.",
-        "No existe aquí ninguna jurisdicción con ese nombre. Se conocen us-ct e ie.",
+        "There is no jurisdiction of this name here. One looks like us-ct.",
+        "Aquí no existe ninguna jurisdicción con ese nombre. Uno válido se parece a us-ct.",
     ),
     "unknown-parameter": (
         "There is no such parameter.[ Did you mean {limit}?]",
@@ -341,7 +349,7 @@ FAULTS: dict[str, dict[str, str]] = {code: {"en": en, "es": es} for code, (en, e
 
 
 def spoken_fault(fault: Fault, language: str) -> str:
-    """What is wrong with one member, in one sentence or two."""
+    """Say what is wrong with one member, in one sentence or two."""
     if language == "en" and fault.message and (fault.code in _SAID_ALREADY or fault.code not in FAULTS):
         return fault.message
     text = FAULTS.get(fault.code, {}).get(language, _UNKNOWN if language == "es" else "This breaks a rule.")

@@ -18,7 +18,7 @@ _WORDS = {
 
 
 def page(code: str, language: str) -> str:
-    """The page of a known problem, complete; needs no script. Every word is escaped, ours too."""
+    """Make the whole page of a known problem; it needs no script. Every word is escaped, ours too."""
     problem, words = PROBLEMS[code], _WORDS[language]
     title = escape(problem.title[language])
     return f"""<!doctype html>
@@ -27,7 +27,7 @@ def page(code: str, language: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>{title} – Waypost</title>
+<title>{title} · Waypost</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/static/page.css">
 </head>

@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 
 from api.door import Door, IfMatch
 from api.gate import Can
-from api.shapes import Interval, Language, Line, Out, Patch, Zone
+from api.shapes import Interval, Language, Name, Out, Patch, Zone
 from models import jurisdiction
 from models.access import Permission
 from models.agency import Agency, Custody
@@ -24,7 +24,7 @@ Https = Annotated[str, StringConstraints(max_length=300, pattern=r"^https://[a-z
 class AgencyPatch(Patch):
     """What an admin may change. null takes an own number away, so that the jurisdiction's holds again."""
 
-    name: Line(120) = None  # type: ignore[valid-type]
+    name: Name = ""
     time_zone: Zone = ""
     language: Language = "en"
     jurisdiction: Annotated[str, StringConstraints(max_length=60)] = ""

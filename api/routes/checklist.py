@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from api.door import Door, IfMatch
 from api.gate import Can
 from api.progress import Progress
-from api.shapes import In, Out, Patch, Text
+from api.shapes import In, Note, Out, Patch
 from models import checklist
 from models.access import Permission
 from models.checklist import ChecklistItem, ItemStatus, Outcome, PlanSection, Whose, plan_of
@@ -28,9 +28,9 @@ class ItemIn(In):
     """One more item, in the survivor's or the advocate's words."""
 
     section_id: UUID
-    text: Text(2000)  # type: ignore[valid-type]
+    text: Note
     kind: ItemKind = ItemKind.ACTION
-    detail: Text(2000) | None = None  # type: ignore[valid-type]
+    detail: Note | None = None
     priority: Priority | None = None
     whose_words: Whose = Whose.SURVIVOR
 
@@ -38,9 +38,9 @@ class ItemIn(In):
 class ItemPatch(Patch):
     """What is to change; null takes away. `done` is not set here: PUT …/completion ticks an item."""
 
-    text: Text(2000) | None = None  # type: ignore[valid-type]
+    text: Note | None = None
     """The survivor's words; null shows the template's again."""
-    detail: Text(2000) | None = None  # type: ignore[valid-type]
+    detail: Note | None = None
     status: ItemStatus = ItemStatus.OFFERED
     priority: Priority | None = None
     whose_words: Whose = Whose.SURVIVOR

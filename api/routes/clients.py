@@ -12,7 +12,7 @@ from api import paging
 from api.door import Door, IfMatch
 from api.gate import Can
 from api.paging import Page
-from api.shapes import Day, Filter, In, Language, Line, Out, Patch, Text
+from api.shapes import Day, Filter, In, Language, Line, LongLine, Name, Note, Out, Patch, Short
 from models.access import Permission
 from models.client import Client, ClientStatus, ExternalId, clients_of
 from models.database import Workspace
@@ -25,14 +25,14 @@ Languages = Annotated[list[Language], Field(max_length=10)]
 class Contact(In):
     """How to reach a client without putting her at risk. Everything is optional; all of it is sealed."""
 
-    phone: Line(60) | None = None  # type: ignore[valid-type]
-    email: Line(254) | None = None  # type: ignore[valid-type]
-    address: Text(1000) | None = None  # type: ignore[valid-type]
-    preferred_channel: Line(60) | None = None  # type: ignore[valid-type]
-    safe_hours: Line(200) | None = None  # type: ignore[valid-type]
+    phone: Short | None = None
+    email: Line | None = None
+    address: Note | None = None
+    preferred_channel: Short | None = None
+    safe_hours: Line | None = None
     voicemail_ok: bool | None = None
-    name_to_use: Line(120) | None = None  # type: ignore[valid-type]
-    warning: Line(500) | None = None  # type: ignore[valid-type]
+    name_to_use: Name | None = None
+    warning: LongLine | None = None
     """What whoever contacts her must know first; shown in the caseload."""
 
 
@@ -40,7 +40,7 @@ class ExternalIdIn(In):
     """Her id in another system."""
 
     system: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-    value: Line(120)  # type: ignore[valid-type]
+    value: Name
 
 
 ExternalIds = Annotated[list[ExternalIdIn], Field(max_length=20)]
@@ -49,9 +49,9 @@ ExternalIds = Annotated[list[ExternalIdIn], Field(max_length=20)]
 class ClientIn(In):
     """A new client. An alias or a legal name is needed; everything else can stay unsaid."""
 
-    alias: Line() | None = None  # type: ignore[valid-type]
-    legal_name: Line() | None = None  # type: ignore[valid-type]
-    pronouns: Line(60) | None = None  # type: ignore[valid-type]
+    alias: Line | None = None
+    legal_name: Line | None = None
+    pronouns: Short | None = None
     date_of_birth: Day | None = None
     languages: Languages = []
     contact: Contact = Contact()
@@ -72,9 +72,9 @@ class ClientIn(In):
 class ClientPatch(Patch):
     """What is to change; null takes away."""
 
-    alias: Line() | None = None  # type: ignore[valid-type]
-    legal_name: Line() | None = None  # type: ignore[valid-type]
-    pronouns: Line(60) | None = None  # type: ignore[valid-type]
+    alias: Line | None = None
+    legal_name: Line | None = None
+    pronouns: Short | None = None
     date_of_birth: Day | None = None
     languages: Languages = []
     contact: Contact = Contact()
@@ -94,7 +94,7 @@ class ClientPatch(Patch):
 class ClosureIn(In):
     """Why the case is closed."""
 
-    reason: Text(2000)  # type: ignore[valid-type]
+    reason: Note
 
 
 class ClientFilter(Filter):

@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 from api.door import Door, IfMatch
 from api.gate import Can, Errand
 from api.passwords import must_be_good
-from api.shapes import Email, In, Language, Line, Out, Patch
+from api.shapes import Email, In, Language, Name, Out, Patch
 from models.access import Permission, Role
 from models.agency import Agency
 from models.database import Workspace
@@ -25,7 +25,7 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 class MePatch(Patch):
     """What a person may change about herself."""
 
-    display_name: Line(120) = None  # type: ignore[valid-type]
+    display_name: Name = ""
     language: Language = "en"
 
 

@@ -22,7 +22,7 @@ class SectionIn(In):
     """A section of the plan's template by key, or one of the survivor's own by title."""
 
     key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")] | None = None
-    title: Line() | None = None  # type: ignore[valid-type]
+    title: Line | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "SectionIn":
@@ -36,7 +36,7 @@ class SectionPatch(Patch):
 
     choice: Choice = Choice.CHOSEN
     position: Annotated[int, Field(ge=0, le=1000)] = 0
-    title: Line() = None  # type: ignore[valid-type]
+    title: Line = ""
 
 
 class SectionOut(Out):

@@ -12,7 +12,7 @@ from api.door import Door, IfMatch
 from api.gate import Can
 from api.paging import Page
 from api.progress import Progress
-from api.shapes import Filter, In, Language, Out, Patch, Text
+from api.shapes import Filter, In, Language, Note, Out, Patch
 from models.access import Permission
 from models.agency import Custody
 from models.checklist import Choice, ItemStatus, Outcome, Whose, items_of, number_of, sections_of
@@ -48,7 +48,7 @@ class PlanPatch(Patch):
     language: Language = "en"
     custody: Custody = Custody.RETAINED
     """Only to something stricter."""
-    facts: Annotated[dict[FactName, Text(1000) | None], Field(max_length=50)] = {}  # type: ignore[misc]
+    facts: Annotated[dict[FactName, Note | None], Field(max_length=50)] = {}
     """Facts several items share, entered once, such as trusted_neighbor; null takes one away."""
 
 

@@ -12,7 +12,7 @@ from api import paging
 from api.door import Door, IfMatch
 from api.gate import Can
 from api.paging import Page
-from api.shapes import Filter, In, Instant, Interval, Out, Patch, Text, Zone
+from api.shapes import Filter, In, Instant, Interval, Note, Out, Patch, Text, Zone
 from models import agency
 from models.access import Permission
 from models.base import EPOCH
@@ -54,7 +54,7 @@ class ReviewPatch(Patch):
 class CompletionIn(In):
     """What was talked about, in the survivor's interest only."""
 
-    what_changed: Text() | None = None  # type: ignore[valid-type]
+    what_changed: Text | None = None
     next_due_at: Instant | None = None
     """When the next one is; one interval from now when not said."""
 
@@ -62,7 +62,7 @@ class CompletionIn(In):
 class CancellationIn(In):
     """Why it is not held."""
 
-    reason: Text(2000)  # type: ignore[valid-type]
+    reason: Note
 
 
 class EventIn(In):

@@ -140,7 +140,7 @@ def read_template(template_id: UUID, db: Annotated[Workspace, Can(Permission.TEM
 @router.post("/{template_id}/copy", status_code=201, summary="Copy a template")
 def copy_template(template_id: UUID, db: Annotated[Workspace, Can(Permission.TEMPLATE_DRAFT)]) -> TemplateOut:
     """The agency's own copy of the latest published version, as a draft to be changed freely."""
-    return TemplateOut.of(db.find(Template, template_id).copy(db))
+    return TemplateOut.of(db.find(Template, template_id).copied(db))
 
 
 @router.post("/{template_id}/versions", status_code=201, summary="Begin a new draft")

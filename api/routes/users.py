@@ -11,7 +11,7 @@ from api import paging
 from api.door import Door, IfMatch
 from api.gate import Can
 from api.paging import Page
-from api.shapes import Email, Filter, Language, Line, Out, Patch
+from api.shapes import Email, Filter, Language, Name, Out, Patch
 from models.access import Permission, Role
 from models.database import Workspace
 from models.ledger.action import Action
@@ -25,7 +25,7 @@ Roles = Annotated[list[Role], Field(min_length=1, max_length=4)]
 class UserPatch(Patch):
     """What an admin may change about somebody else."""
 
-    display_name: Line(120) = None  # type: ignore[valid-type]
+    display_name: Name = ""
     language: Language = "en"
     roles: Roles = []
 

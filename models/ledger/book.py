@@ -10,7 +10,7 @@ import orjson
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import BYTES, Record, choice, id_field, instant_field
+from models.base import BYTES, Record, choice, columns, id_field, instant_field, table_of
 from models.ledger import merkle
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query
@@ -54,10 +54,10 @@ class LedgerEntry(Record, table=True):
     entry: bytes = Field(sa_type=BYTES)
 
 
-_H, _E = LedgerHead.__table__.c, LedgerEntry.__table__.c  # type: ignore[attr-defined]
+_H, _E = columns(LedgerHead), columns(LedgerEntry)
 _HEAD = Query(sa.select(_H.size, _H.frontier).with_for_update())
 _MOVE = Change(
-    sa.update(LedgerHead.__table__).values(  # type: ignore[attr-defined]
+    sa.update(table_of(LedgerHead)).values(
         size=sa.bindparam("new_size", required=True), frontier=sa.bindparam("new_frontier", required=True)
     )
 )
@@ -151,7 +151,7 @@ def search(
         found = found.where(_E.actor_id == actor_id)
     if actions:
         found = found.where(_E.action.in_(actions))
-    return [orjson.loads(row.entry) for row in db.exec(found).scalars()]
+    return [orjson.loads(row.entry) for row in db.all(found)]
 
 
 @dataclass(frozen=True)

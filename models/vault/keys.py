@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlmodel import Field
 
-from models.base import BYTES, Record, id_field, instant_field, within
+from models.base import BYTES, Record, columns, id_field, instant_field, within
 from models.errors import KeyRefused, SealError
 from models.rows import Insert, Query
 from models.vault.cells import KID, lp, unwrap, wrap
@@ -58,12 +58,7 @@ class DataKey(Record, table=True):
     created_at: datetime = instant_field()
 
 
-def _table(model: type[Record]) -> sa.Table:
-    table: sa.Table = model.__table__  # type: ignore[attr-defined]
-    return table
-
-
-_K, _D = _table(AgencyKey).c, _table(DataKey).c
+_K, _D = columns(AgencyKey), columns(DataKey)
 _KEK = Query(sa.select(_K.wrapped).where(_K.epoch == sa.bindparam("epoch", required=True)))
 _KEKS = Query(sa.select(_K.epoch, _K.wrapped))
 _BY_KID = Query(

@@ -10,7 +10,6 @@ from models.errors import SealError
 from models.vault import cells
 
 if TYPE_CHECKING:
-    from models.base import AgencyRecord
     from models.database import Workspace
 
 T = TypeVar("T")
@@ -48,10 +47,10 @@ class Sealed(Generic[T]):
 
     __hash__ = object.__hash__
 
-    def _open(self, row: "AgencyRecord") -> Any:
+    def _open(self, row: Any) -> Any:
         cell = getattr(row, self.column)
         if cell is None:
-            if row.seal_rev:  # type: ignore[attr-defined]
+            if row.seal_rev:
                 raise SealError  # a sealed row has every cell; this one was taken away
             return None
         cipher = _workspace(row).keys.opener(cells.kid_of(cell), row.subject_id)

@@ -1,0 +1,1211 @@
+"""Every problem the service answers with: status, words in both languages, and whether trying again can help."""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+LANGUAGES = ("en", "es")
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of refusal. The texts are by language; `detail` says what happened and what to do next."""
+
+    status: int
+    title: dict[str, str]
+    detail: dict[str, str]
+    cause: dict[str, str]
+    fix: dict[str, str]
+    retryable: bool
+    example: str
+
+
+PROBLEMS: dict[str, Problem] = {}
+
+
+def _problem(
+    status: int,
+    code: str,
+    title: Pair,
+    detail: Pair,
+    cause: Pair,
+    fix: Pair,
+    *,
+    request: str,
+    errors: tuple[tuple[str, str, str], ...] = (),
+    retryable: bool = False,
+) -> None:
+    body: dict[str, object] = {
+        "type": f"/problems/{code}",
+        "title": title[0],
+        "status": status,
+        "code": code,
+        "detail": detail[0],
+        "instance": "urn:waypost:request:5f0c2b7e9d1a4c38",
+        "request_id": "5f0c2b7e9d1a4c38",
+        "retryable": retryable,
+    }
+    if errors:
+        body["errors"] = [{"pointer": pointer, "code": rule, "message": text} for pointer, rule, text in errors]
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\nContent-Type: application/problem+json"
+    example = f"{request}\n\n{head}\n\n{json.dumps(body, indent=2, ensure_ascii=False)}"
+    PROBLEMS[code] = Problem(
+        status, _by_language(title), _by_language(detail), _by_language(cause), _by_language(fix), retryable, example
+    )
+
+
+def _by_language(texts: Pair) -> dict[str, str]:
+    return dict(zip(LANGUAGES, texts, strict=True))
+
+
+_CLIENT = "/v1/clients/8c1f0a52-6f0e-4d0b-9a37-2d5b1c7e4f10"
+_PLAN = "/v1/plans/3b9d7c64-12ab-4e5f-8c90-6a7b8c9d0e1f"
+_ITEM = "/v1/checklist-items/a4d2e6f8-0b1c-4d3e-9f5a-7b8c9d0e1f2a"
+_REVIEW = "/v1/reviews/d7e8f9a0-b1c2-4d3e-8f4a-5b6c7d8e9f0a"
+_TEMPLATE = "/v1/templates/6e5d4c3b-2a19-4f8e-9d7c-6b5a49382716"
+_USER = "/v1/users/1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
+
+# -- 400: what was sent cannot be read ---------------------------------------------------------------------------------
+
+_problem(
+    400,
+    "bad-request",
+    ("The request cannot be read", "No se puede leer la solicitud"),
+    (
+        (
+            "The service could not make sense of this request. Check the address and the headers against the "
+            "description of the API."
+        ),
+        (
+            "El servicio no pudo entender esta solicitud. Compare la dirección y los encabezados con la descripción de "
+            "la API."
+        ),
+    ),
+    (
+        "Something about the request itself, not about its content, is not as HTTP or this service expects it.",
+        "Algo de la solicitud misma, no de su contenido, no es como lo esperan HTTP o este servicio.",
+    ),
+    (
+        (
+            "Compare the request with the example at /docs. When another program sent it, tell the people who look "
+            "after that program the request id."
+        ),
+        (
+            "Compare la solicitud con el ejemplo en /docs. Si la envió otro programa, dé el request_id a quienes lo "
+            "mantienen."
+        ),
+    ),
+    request="GET /v1/me\n(with headers that HTTP does not allow)",
+)
+_problem(
+    400,
+    "malformed-json",
+    ("The body is not JSON", "El cuerpo no es JSON"),
+    (
+        "The body of this request could not be read as JSON, so nothing was done. `errors` says what is wrong with it.",
+        "El cuerpo de esta solicitud no se pudo leer como JSON y no se hizo nada. En `errors` se indica qué falla.",
+    ),
+    (
+        (
+            "Bodies are UTF-8 JSON without a byte order mark, nested at most 32 levels, with no name twice in one "
+            "object, no NaN or Infinity and no numbers out of range. Programs read anything else in different ways."
+        ),
+        (
+            "Los cuerpos son JSON en UTF-8, sin marca de orden de bytes, con 32 niveles como máximo, sin nombres "
+            "repetidos en un objeto, sin NaN ni Infinity y sin números fuera de rango. Lo demás cada programa lo lee a "
+            "su manera."
+        ),
+    ),
+    (
+        "Make the body with a JSON library rather than by hand, and send it as UTF-8.",
+        "Genere el cuerpo con una biblioteca de JSON, no a mano, y envíelo en UTF-8.",
+    ),
+    request='POST /v1/clients\nContent-Type: application/json\n\n{"alias": "Robin",}',
+    errors=(("", "malformed-json", "The body is not well-formed JSON."),),
+)
+
+# -- 401: nobody we know, or no longer ---------------------------------------------------------------------------------
+
+_problem(
+    401,
+    "unauthenticated",
+    ("Please sign in", "Inicie sesión"),
+    (
+        "This request came without a valid sign-in. Sign in and send it again.",
+        "Esta solicitud llegó sin un inicio de sesión válido. Inicie sesión y envíela de nuevo.",
+    ),
+    (
+        "The Authorization header is missing, is not a Bearer token, or holds a token this service did not issue.",
+        "El encabezado Authorization falta, no es un token Bearer o lleva un token que este servicio no emitió.",
+    ),
+    (
+        "Get a token with POST /v1/sessions and send it as `Authorization: Bearer …`.",
+        "Obtenga un token con POST /v1/sessions y envíelo como `Authorization: Bearer …`.",
+    ),
+    request="GET /v1/caseload",
+)
+_problem(
+    401,
+    "token-expired",
+    ("The access token has run out", "El token de acceso venció"),
+    (
+        "Your access token has run out. Get a fresh one with your refresh token, then send the request again.",
+        "Su token de acceso venció. Obtenga uno nuevo con el token de renovación y envíe la solicitud otra vez.",
+    ),
+    (
+        "Access tokens live for minutes only, so that a stolen one is of little use.",
+        "Los tokens de acceso duran solo unos minutos, para que uno robado sirva de poco.",
+    ),
+    (
+        "POST /v1/sessions/refresh with the refresh token; if that is refused too, sign in again.",
+        "Use POST /v1/sessions/refresh con el token de renovación; si también se rechaza, inicie sesión de nuevo.",
+    ),
+    request="GET /v1/me\nAuthorization: Bearer eyJ…",
+)
+_problem(
+    401,
+    "session-ended",
+    ("The session has ended", "La sesión terminó"),
+    (
+        "This session is over. Sign in again to go on.",
+        "Esta sesión ya terminó. Inicie sesión de nuevo para continuar.",
+    ),
+    (
+        (
+            "A session ends when somebody signs out or ends it, after a time without use, after its longest life, when "
+            "the password is changed elsewhere, when the person is suspended, or when a refresh token is used a second "
+            "time."
+        ),
+        (
+            "Una sesión termina cuando alguien la cierra, tras un tiempo sin uso, al cumplir su duración máxima, al "
+            "cambiar la contraseña en otro lugar, si se suspende a la persona o si un token de renovación se usa por "
+            "segunda vez."
+        ),
+    ),
+    (
+        (
+            "Sign in with POST /v1/sessions. If you did not end it and are not sure who did, change your password and "
+            "tell your agency admin."
+        ),
+        (
+            "Inicie sesión con POST /v1/sessions. Si no la cerró usted y no sabe quién fue, cambie la contraseña y "
+            "avise a quien administra su organización."
+        ),
+    ),
+    request='POST /v1/sessions/refresh\nContent-Type: application/json\n\n{"refresh_token": "…"}',
+)
+_problem(
+    401,
+    "invalid-credentials",
+    ("The sign-in did not work", "No se pudo iniciar sesión"),
+    (
+        "E-mail address and password do not fit together. Check both and try again, or ask your agency admin for help.",
+        (
+            "El correo y la contraseña no coinciden. Revise ambos e inténtelo de nuevo, o pida ayuda a quien "
+            "administra su organización."
+        ),
+    ),
+    (
+        (
+            "The address is unknown, the password is wrong, or the person may not sign in at present. The answer is "
+            "the same for all three, so that nobody can find out who works here."
+        ),
+        (
+            "El correo no se conoce, la contraseña no es correcta o la persona no puede entrar por ahora. La respuesta "
+            "es la misma en los tres casos, para que nadie averigüe quién trabaja aquí."
+        ),
+    ),
+    (
+        (
+            "Check the keyboard language and the Caps Lock key. If you have forgotten the password, your agency admin "
+            "can ask whoever runs Waypost for a one-time password."
+        ),
+        (
+            "Revise el idioma del teclado y la tecla de mayúsculas. Si olvidó la contraseña, quien administra su "
+            "organización puede pedir una de un solo uso a quien mantiene Waypost."
+        ),
+    ),
+    request='POST /v1/sessions\nContent-Type: application/json\n\n{"email": "ana@harbor.example", "password": "…"}',
+)
+_problem(
+    401,
+    "setup-link-invalid",
+    ("This set-up link does not work", "Este enlace de instalación no sirve"),
+    (
+        "This set-up link has been used, has run out, or was never made. Ask whoever installed Waypost for a new one.",
+        "Este enlace de instalación ya se usó, venció o nunca existió. Pida uno nuevo a quien instaló Waypost.",
+    ),
+    (
+        "A set-up link works once, for 30 minutes.",
+        "Un enlace de instalación sirve una sola vez, durante 30 minutos.",
+    ),
+    (
+        "Have a new link made on the machine that runs Waypost. If somebody else used this one, find out who.",
+        "Genere un enlace nuevo en la máquina donde corre Waypost. Si otra persona usó este, averigüe quién fue.",
+    ),
+    request='POST /v1/setup\nContent-Type: application/json\n\n{"token": "…", "agency_name": "Harbor House", …}',
+)
+
+# -- 403: known, but not allowed ---------------------------------------------------------------------------------------
+
+_problem(
+    403,
+    "forbidden",
+    ("Your role does not allow this", "Su función no lo permite"),
+    (
+        "Your role does not include this. If you need it for your work, ask a supervisor or agency admin.",
+        (
+            "Su función en la organización no incluye esto. Si lo necesita para su trabajo, pídalo a quien supervisa o "
+            "administra."
+        ),
+    ),
+    (
+        "Each role may do what its work needs and no more, to keep those who are in the files safe.",
+        "Cada función permite lo que su trabajo necesita y nada más, para proteger a quienes figuran en los archivos.",
+    ),
+    (
+        "Ask somebody whose role includes it to do it, or ask an agency admin to change your roles.",
+        "Pida que lo haga alguien cuya función lo incluya, o que quien administra cambie sus funciones.",
+    ),
+    request=f"PUT {_TEMPLATE}/versions/2/publication",
+)
+_problem(
+    403,
+    "password-change-required",
+    ("Choose your own password first", "Elija primero su propia contraseña"),
+    (
+        "You signed in with a one-time password. Choose your own, and everything else opens.",
+        "Usted entró con una contraseña de un solo uso. Elija la suya y podrá seguir con lo demás.",
+    ),
+    (
+        "Somebody else has seen a one-time password, so it is good only for replacing it.",
+        "Otra persona ha visto la contraseña de un solo uso, por eso solo sirve para reemplazarla.",
+    ),
+    (
+        "PUT /v1/me/password with the one-time password and a new one of 15 to 256 characters.",
+        "Use PUT /v1/me/password con la contraseña de un solo uso y una nueva de 15 a 256 caracteres.",
+    ),
+    request="GET /v1/caseload",
+)
+_problem(
+    403,
+    "wrong-password",
+    ("The current password is not right", "La contraseña actual no es correcta"),
+    (
+        "The current password is not right, so the password was not changed. Check it and try again.",
+        "La contraseña actual no es correcta y por eso no se cambió. Revísela e inténtelo de nuevo.",
+    ),
+    (
+        "Changing a password asks for the old one, so that nobody at an unlocked computer can take over a sign-in.",
+        "Para cambiar la contraseña se pide la anterior, así nadie se apropia de un acceso ante un equipo sin bloquear.",
+    ),
+    (
+        "Type the current password again. If you no longer know it, whoever runs Waypost can make a one-time one.",
+        "Escriba otra vez la contraseña actual. Si ya no la sabe, quien mantiene Waypost puede crear una de un solo uso.",
+    ),
+    request='PUT /v1/me/password\nContent-Type: application/json\n\n{"current_password": "…", "new_password": "…"}',
+)
+
+# -- 404, 405: nothing there, or not in this way -----------------------------------------------------------------------
+
+_problem(
+    404,
+    "not-found",
+    ("Nothing here", "Aquí no hay nada"),
+    (
+        (
+            "There is nothing here that you can see. Check the address; if you expected to find something, ask your "
+            "supervisor."
+        ),
+        (
+            "Aquí no hay nada que usted pueda ver. Revise la dirección; si esperaba encontrar algo, pregunte a quien "
+            "supervisa."
+        ),
+    ),
+    (
+        (
+            "What does not exist and what is not yours to see get the same answer, so that nobody learns from it who "
+            "is known to an agency."
+        ),
+        (
+            "Lo que no existe y lo que no le corresponde ver reciben la misma respuesta, para que nadie sepa por ella "
+            "a quién conoce una organización."
+        ),
+    ),
+    (
+        "Start from a list, such as GET /v1/caseload, and follow its ids. Access to a case follows the assignment.",
+        (
+            "Parta de una lista, como GET /v1/caseload, y siga sus identificadores. El acceso a un caso depende de la "
+            "asignación."
+        ),
+    ),
+    request=f"GET {_PLAN}",
+)
+_problem(
+    405,
+    "method-not-allowed",
+    ("Not in this way", "Así no"),
+    (
+        "This address exists but does not take this method. The Allow header lists those it takes.",
+        "Esta dirección existe, pero no admite este método. El encabezado Allow indica los que admite.",
+    ),
+    (
+        "The method is not one the operation was made with: POST where PUT is meant, for example.",
+        "El método no es el de la operación: por ejemplo, POST donde corresponde PUT.",
+    ),
+    (
+        "Use one of the methods in the Allow header; /docs says what each does.",
+        "Use uno de los métodos del encabezado Allow; en /docs se explica qué hace cada uno.",
+    ),
+    request=f"POST {_ITEM}/completion",
+)
+
+# -- 409: not in a state that allows it --------------------------------------------------------------------------------
+
+_problem(
+    409,
+    "conflict",
+    ("Not possible as things stand", "No es posible tal como están las cosas"),
+    (
+        "As things stand, this cannot be done. Look at the present state and decide again.",
+        "Tal como están las cosas, esto no se puede hacer. Mire el estado actual y decida de nuevo.",
+    ),
+    (
+        "What the request is about has changed, or is not in a state that allows the change.",
+        "Aquello a lo que se refiere la solicitud cambió o no está en un estado que permita el cambio.",
+    ),
+    (
+        "Read it again with GET and compare it with what you meant to do.",
+        "Léalo otra vez con GET y compárelo con lo que quería hacer.",
+    ),
+    request=f"PUT {_PLAN}/activation",
+)
+_problem(
+    409,
+    "already-exists",
+    ("This is there already", "Esto ya existe"),
+    (
+        "Something that may exist only once is there already. Use what is there, or choose another name or number.",
+        "Ya existe algo que solo puede existir una vez. Use lo que ya hay o elija otro nombre o número.",
+    ),
+    (
+        "Two requests made the same thing at about the same time, or it was made earlier.",
+        "Dos solicitudes crearon lo mismo casi a la vez, o ya se había creado antes.",
+    ),
+    (
+        "Read the list once more. Send an Idempotency-Key with POST, and a repeated request will not make it twice.",
+        "Lea la lista otra vez. Envíe una Idempotency-Key con POST y una solicitud repetida no lo creará dos veces.",
+    ),
+    request=f"POST {_CLIENT}/assignments",
+)
+_problem(
+    409,
+    "auditor-and-content",
+    ("An auditor has no other role", "Quien audita no tiene otra función"),
+    (
+        "The auditor role cannot be combined with another one. Give this person either the auditor role or the others.",
+        "La función de auditoría no se combina con ninguna otra. Dé a esta persona la de auditoría o las demás.",
+    ),
+    (
+        "An auditor checks that the rules were kept without seeing a client; other roles would undo that.",
+        "Quien audita comprueba que se cumplan las reglas sin ver ningún caso; otra función lo impediría.",
+    ),
+    (
+        "Choose one of the two, or let another person do the audit.",
+        "Elija una de las dos cosas o encargue la auditoría a otra persona.",
+    ),
+    request=f'PATCH {_USER}\nIf-Match: "4"\n\n{{"roles": ["auditor", "supervisor"]}}',
+)
+_problem(
+    409,
+    "client-closed",
+    ("The case is closed", "El caso está cerrado"),
+    (
+        "This case is closed, so nothing can be added to it. Reopen the case first if the person has come back.",
+        "Este caso está cerrado y no se le puede agregar nada. Si la persona volvió, reabra primero el caso.",
+    ),
+    (
+        "A closed case stays as it was when it was closed.",
+        "Un caso cerrado queda como estaba al cerrarse.",
+    ),
+    (
+        f"DELETE {_CLIENT[:11]}/{{id}}/closure reopens it; then send the request again.",
+        f"DELETE {_CLIENT[:11]}/{{id}}/closure lo reabre; después envíe la solicitud otra vez.",
+    ),
+    request=f"POST {_CLIENT}/plans",
+)
+_problem(
+    409,
+    "custody-keeps-no-words",
+    ("This plan keeps no words", "Este plan no guarda palabras"),
+    (
+        (
+            "By your agency's rules or by choice, no words of this plan are kept here. Keep them on paper or by heart, "
+            "as was agreed with the person."
+        ),
+        (
+            "Por las reglas de su organización o por decisión propia, aquí no se guarda ninguna palabra de este plan. "
+            "Llévelo en papel o en la memoria, según lo acordado con la persona."
+        ),
+    ),
+    (
+        "The plan's custody is event_only: that planning happened is recorded, its content nowhere.",
+        (
+            "La custodia del plan es event_only: consta que hubo planificación, pero su contenido no se guarda en "
+            "ninguna parte."
+        ),
+    ),
+    (
+        (
+            "Leave the words out. If they should be kept, make another plan under a custody that keeps them, if your "
+            "agency allows one."
+        ),
+        (
+            "Omita las palabras. Si conviene guardarlas, haga otro plan con una custodia que las guarde, si su "
+            "organización lo permite."
+        ),
+    ),
+    request=f'POST {_PLAN}/items\nContent-Type: application/json\n\n{{"section_id": "…", "text": "…"}}',
+)
+_problem(
+    409,
+    "custody-only-stricter",
+    ("Custody can only be made stricter", "La custodia solo puede hacerse más estricta"),
+    (
+        "A plan may keep less than the agency's rule says, never more. Choose the agency's custody or a stricter one.",
+        (
+            "Un plan puede guardar menos de lo que marca la regla de la organización, nunca más. Elija esa custodia u "
+            "otra más estricta."
+        ),
+    ),
+    (
+        "The custody asked for would keep more than the agency's policy allows.",
+        "La custodia pedida guardaría más de lo que permite la política de la organización.",
+    ),
+    (
+        "Leave `custody` out to take the agency's. The policy itself is changed by an agency admin.",
+        "Omita `custody` para usar la de la organización. La política la cambia quien administra.",
+    ),
+    request=f'POST {_CLIENT}/plans\nContent-Type: application/json\n\n{{"template_id": "…", "custody": "retained"}}',
+)
+_problem(
+    409,
+    "draft-exists",
+    ("There is a draft already", "Ya hay un borrador"),
+    (
+        "This template has a draft already. Go on with that one, or publish it before you begin another.",
+        "Esta plantilla ya tiene un borrador. Siga con ese o publíquelo antes de empezar otro.",
+    ),
+    (
+        "A template has one draft at a time, so that two people do not write past each other.",
+        "Una plantilla tiene un solo borrador a la vez, para que dos personas no escriban cada una por su lado.",
+    ),
+    (
+        "GET the template: it names its draft. Change it with PUT …/versions/{n}.",
+        "Lea la plantilla con GET: indica su borrador. Cámbielo con PUT …/versions/{n}.",
+    ),
+    request=f"POST {_TEMPLATE}/versions",
+)
+_problem(
+    409,
+    "email-taken",
+    ("This e-mail address is in use", "Este correo ya está en uso"),
+    (
+        "This e-mail address has a sign-in already and cannot get a second one. Use another address for this person.",
+        "Este correo ya tiene un acceso y no puede tener otro. Use otra dirección para esta persona.",
+    ),
+    (
+        "One address is one sign-in, over the whole installation.",
+        "Cada dirección corresponde a un solo acceso en toda la instalación.",
+    ),
+    (
+        "Look among your agency's people, suspended ones too: the person may be there. Otherwise take another address.",
+        (
+            "Busque entre las personas de su organización, también las suspendidas: quizá ya figure. Si no, use otra "
+            "dirección."
+        ),
+    ),
+    request='POST /v1/setup\nContent-Type: application/json\n\n{"email": "ana@harbor.example", …}',
+)
+_problem(
+    409,
+    "external-id-taken",
+    ("This number is in use", "Este número ya está en uso"),
+    (
+        "This number of another system already belongs to somebody at your agency. Check it, or ask your supervisor.",
+        (
+            "Este número de otro sistema ya corresponde a alguien en su organización. Revíselo o pregunte a quien "
+            "supervisa."
+        ),
+    ),
+    (
+        "A pair of system and value names one record of an agency, and this pair is taken.",
+        "Cada par de sistema y valor señala un solo registro de la organización, y este par ya está en uso.",
+    ),
+    (
+        "Correct the value, or leave the number out. Somebody who sees the whole agency can look for the other record.",
+        "Corrija el valor u omita el número. Alguien con vista de toda la organización puede buscar el otro registro.",
+    ),
+    request='POST /v1/clients\nContent-Type: application/json\n\n{"alias": "Robin", "external_ids": [{…}]}',
+)
+_problem(
+    409,
+    "idempotency-in-progress",
+    ("The first request is still running", "La primera solicitud sigue en curso"),
+    (
+        "A request with this Idempotency-Key is still being worked on. Wait a moment and send the same one again.",
+        "Una solicitud con esta Idempotency-Key todavía está en curso. Espere un momento y envíe la misma otra vez.",
+    ),
+    (
+        "The same request was sent twice, and the first has not finished.",
+        "La misma solicitud se envió dos veces y la primera no ha terminado.",
+    ),
+    (
+        "Repeat it unchanged, with the same key: you get what the first one made.",
+        "Repítala sin cambios y con la misma clave: recibirá lo que creó la primera.",
+    ),
+    request="POST /v1/clients\nIdempotency-Key: 7f3a-first-visit",
+    retryable=True,
+)
+_problem(
+    409,
+    "library-template",
+    ("This template belongs to the library", "Esta plantilla es de la biblioteca"),
+    (
+        (
+            "Templates of the library are the same for everybody and cannot be changed. Make your agency's own copy "
+            "and change that."
+        ),
+        (
+            "Las plantillas de la biblioteca son iguales para todas las organizaciones y no se cambian. Haga una copia "
+            "propia y cambie esa."
+        ),
+    ),
+    (
+        "The library comes with Waypost and is renewed with it; changes would be lost.",
+        "La biblioteca viene con Waypost y se renueva con él; los cambios se perderían.",
+    ),
+    (
+        "POST …/copy makes the copy.",
+        "Con POST …/copy se crea la copia.",
+    ),
+    request=f"POST {_TEMPLATE}/versions",
+)
+_problem(
+    409,
+    "no-active-plan",
+    ("No plan is in use", "No hay ningún plan en uso"),
+    (
+        "There is no plan in use to review. Activate a draft, or make a plan first.",
+        "No hay ningún plan en uso que revisar. Active un borrador o haga primero un plan.",
+    ),
+    (
+        "An event opens a review of the plan in use, and no plan is.",
+        "Un suceso abre la revisión del plan en uso, y no hay ninguno.",
+    ),
+    (
+        "PUT /v1/plans/{id}/activation puts a draft into use.",
+        "PUT /v1/plans/{id}/activation pone en uso un borrador.",
+    ),
+    request=f'POST {_CLIENT}/events\nContent-Type: application/json\n\n{{"kind": "move"}}',
+)
+_problem(
+    409,
+    "not-published",
+    ("The template is not published", "La plantilla no está publicada"),
+    (
+        "No version of this template is published yet. Publish its draft, or choose another template.",
+        "Todavía no se ha publicado ninguna versión de esta plantilla. Publique su borrador o elija otra.",
+    ),
+    (
+        "Plans and copies are made from published versions, which never change.",
+        "Los planes y las copias se hacen a partir de versiones publicadas, que no cambian nunca.",
+    ),
+    (
+        "An agency admin publishes a draft with PUT …/versions/{n}/publication.",
+        "Quien administra la organización publica un borrador con PUT …/versions/{n}/publication.",
+    ),
+    request=f"POST {_TEMPLATE}/copy",
+)
+_problem(
+    409,
+    "not-tickable",
+    ("This is for information", "Esto es solo información"),
+    (
+        "This item is information to talk about, not something to plan or tick. It stays on the plan as it is.",
+        "Este elemento es información para conversar, no algo que se planee o se marque. Queda en el plan como está.",
+    ),
+    (
+        "Items of the kind `information` have no steps to be done.",
+        "Los elementos de tipo `information` no tienen pasos que cumplir.",
+    ),
+    (
+        "Add an item of your own, of the kind `action` or `personal`, if there is something to do.",
+        "Si hay algo que hacer, agregue un elemento propio de tipo `action` o `personal`.",
+    ),
+    request=f"PUT {_ITEM}/completion",
+)
+_problem(
+    409,
+    "own-role",
+    ("Nobody changes her own roles", "Nadie cambia sus propias funciones"),
+    (
+        "You cannot change your own roles. Ask another agency admin to do it.",
+        "Usted no puede cambiar sus propias funciones. Pídalo a otra persona que administre.",
+    ),
+    (
+        "No one decides about their own rights.",
+        "Ninguna persona decide sobre sus propios permisos.",
+    ),
+    (
+        "If there is no other agency admin, ask whoever runs Waypost.",
+        "Si nadie más administra, pregunte a quien mantiene Waypost.",
+    ),
+    request=f'PATCH {_USER}\nIf-Match: "4"\n\n{{"roles": ["agency_admin", "supervisor"]}}',
+)
+_problem(
+    409,
+    "own-suspension",
+    ("Nobody suspends herself", "Nadie se suspende a sí misma"),
+    (
+        (
+            "You cannot suspend yourself. Ask another agency admin, or end your sessions if your sign-in may be in "
+            "other hands."
+        ),
+        (
+            "Usted no puede suspender su propio acceso. Pídalo a otra persona que administre, o cierre sus sesiones si "
+            "teme que alguien más tenga su acceso."
+        ),
+    ),
+    (
+        "An agency could otherwise be left with nobody to let people in again.",
+        "De otro modo la organización podría quedarse sin nadie que devuelva el acceso.",
+    ),
+    (
+        "Sessions are ended with DELETE /v1/sessions/{id}; a new password ends all the others.",
+        "Las sesiones se cierran con DELETE /v1/sessions/{id}; una contraseña nueva cierra todas las demás.",
+    ),
+    request=f"PUT {_USER}/suspension",
+)
+_problem(
+    409,
+    "plan-not-open",
+    ("The plan is no longer open", "El plan ya no está abierto"),
+    (
+        "This plan is closed or a newer one has followed it, so it stays as it is. Work in the plan that is in use.",
+        "Este plan está cerrado o lo reemplazó otro más nuevo, y queda como está. Trabaje en el plan que está en uso.",
+    ),
+    (
+        "Only drafts and the plan in use can be changed; there is one plan in use at a time.",
+        "Solo se cambian los borradores y el plan en uso; hay un único plan en uso a la vez.",
+    ),
+    (
+        "Look for it with GET /v1/clients/{id}/plans, or make a new plan.",
+        "Búsquelo con GET /v1/clients/{id}/plans o haga un plan nuevo.",
+    ),
+    request=f"PUT {_ITEM}/completion",
+)
+_problem(
+    409,
+    "review-ended",
+    ("The review is over", "La revisión ya terminó"),
+    (
+        "This review has been completed or cancelled already. Work on the next one, or schedule a new one.",
+        "Esta revisión ya se completó o se canceló. Siga con la próxima o programe otra.",
+    ),
+    (
+        "Perhaps a colleague was faster.",
+        "Quizá otra persona del equipo se adelantó.",
+    ),
+    (
+        "GET the review to see how it ended; POST /v1/plans/{id}/reviews schedules a new one.",
+        "Lea la revisión con GET para ver cómo terminó; POST /v1/plans/{id}/reviews programa otra.",
+    ),
+    request=f'PUT {_REVIEW}/completion\nContent-Type: application/json\n\n{{"what_changed": "…"}}',
+)
+_problem(
+    409,
+    "section-there",
+    ("The section is on the plan already", "La sección ya está en el plan"),
+    (
+        "This section is on the plan already. Change its choice instead of adding it again.",
+        "Esta sección ya está en el plan. Cambie su elección en lugar de agregarla otra vez.",
+    ),
+    (
+        "A section of the template occurs once in a plan, also when it was declined or put off.",
+        "Cada sección de la plantilla figura una vez en el plan, también si se rechazó o se dejó para después.",
+    ),
+    (
+        "PATCH /v1/plan-sections/{id} with `choice`: chosen, declined or later.",
+        "Use PATCH /v1/plan-sections/{id} con `choice`: chosen, declined o later.",
+    ),
+    request=f'POST {_PLAN}/sections\nContent-Type: application/json\n\n{{"key": "children"}}',
+)
+_problem(
+    409,
+    "template-retired",
+    ("The template has been retired", "La plantilla se retiró"),
+    (
+        "This template is no longer used for new plans. Choose another; plans made from it stay as they are.",
+        "Esta plantilla ya no se usa para planes nuevos. Elija otra; los planes hechos con ella quedan como están.",
+    ),
+    (
+        "The agency has retired the template.",
+        "La organización retiró la plantilla.",
+    ),
+    (
+        "GET /v1/templates lists those in use. An agency admin can bring one back with DELETE …/retirement.",
+        "GET /v1/templates muestra las que se usan. Quien administra puede recuperar una con DELETE …/retirement.",
+    ),
+    request=f'POST {_CLIENT}/plans\nContent-Type: application/json\n\n{{"template_id": "…"}}',
+)
+_problem(
+    409,
+    "template-words",
+    ("This title is the template's", "Este título es de la plantilla"),
+    (
+        "A section taken from a template keeps the template's title. Add a section of your own to use your own words.",
+        "Una sección tomada de la plantilla conserva su título. Agregue una sección propia para usar sus palabras.",
+    ),
+    (
+        "Only sections made for this plan can be renamed.",
+        "Solo se pueden renombrar las secciones hechas para este plan.",
+    ),
+    (
+        "POST /v1/plans/{id}/sections with `title` makes an own section.",
+        "POST /v1/plans/{id}/sections con `title` crea una sección propia.",
+    ),
+    request='PATCH /v1/plan-sections/{id}\nIf-Match: "2"\n\n{"title": "Our own words"}',
+)
+_problem(
+    409,
+    "too-many-items",
+    ("The plan is full", "El plan está lleno"),
+    (
+        "A plan holds at most 500 items. Take off what is no longer needed before you add more.",
+        "Un plan admite como máximo 500 elementos. Quite lo que ya no haga falta antes de agregar más.",
+    ),
+    (
+        "The limit keeps a plan something a person can work with.",
+        "El límite hace que el plan siga siendo algo con lo que se puede trabajar.",
+    ),
+    (
+        "DELETE /v1/checklist-items/{id} takes an item off the plan.",
+        "DELETE /v1/checklist-items/{id} quita un elemento del plan.",
+    ),
+    request=f"POST {_PLAN}/items",
+)
+_problem(
+    409,
+    "too-many-sections",
+    ("The plan has enough sections", "El plan ya tiene suficientes secciones"),
+    (
+        "A plan holds at most 100 sections. Take off what is no longer needed before you add more.",
+        "Un plan admite como máximo 100 secciones. Quite lo que ya no haga falta antes de agregar más.",
+    ),
+    (
+        "The limit keeps a plan something a person can find her way in.",
+        "El límite hace que en el plan se encuentre lo que se busca.",
+    ),
+    (
+        "DELETE /v1/plan-sections/{id} takes a section off the plan.",
+        "DELETE /v1/plan-sections/{id} quita una sección del plan.",
+    ),
+    request=f"POST {_PLAN}/sections",
+)
+_problem(
+    409,
+    "use-completion",
+    ("Items are ticked elsewhere", "Los elementos se marcan de otro modo"),
+    (
+        "Whether an item is done is not changed here. Tick it with PUT …/completion, untick it with DELETE.",
+        "Aquí no se cambia si un elemento está hecho. Márquelo con PUT …/completion y desmárquelo con DELETE.",
+    ),
+    (
+        "A tick records who did it and when; a plain change of the status would lose that.",
+        "Al marcar queda constancia de quién lo hizo y cuándo; un simple cambio de estado la perdería.",
+    ),
+    (
+        "PUT or DELETE /v1/checklist-items/{id}/completion.",
+        "Use PUT o DELETE /v1/checklist-items/{id}/completion.",
+    ),
+    request=f'PATCH {_ITEM}\nIf-Match: "3"\n\n{{"status": "done"}}',
+)
+_problem(
+    409,
+    "version-published",
+    ("This version is published", "Esta versión está publicada"),
+    (
+        "A published version never changes, because plans stand on it. Begin a new draft and change that.",
+        (
+            "Una versión publicada no cambia nunca, porque hay planes que se apoyan en ella. Empiece un borrador nuevo "
+            "y cambie ese."
+        ),
+    ),
+    (
+        "The version was published before or while you were writing.",
+        "La versión se publicó antes o mientras usted escribía.",
+    ),
+    (
+        "POST /v1/templates/{id}/versions begins a draft.",
+        "POST /v1/templates/{id}/versions empieza un borrador.",
+    ),
+    request=f"PUT {_TEMPLATE}/versions/1",
+)
+
+# -- 412, 428: which version is meant ----------------------------------------------------------------------------------
+
+_problem(
+    412,
+    "stale-version",
+    ("Somebody changed this in the meantime", "Alguien lo cambió mientras tanto"),
+    (
+        "Somebody changed this after you read it, so your change was not made. Read it again and see what still fits.",
+        (
+            "Alguien lo cambió después de que usted lo leyó, y su cambio no se hizo. Léalo de nuevo y decida qué sigue "
+            "valiendo."
+        ),
+    ),
+    (
+        (
+            "The If-Match header names another version than the present one, or none at all. Without this check one "
+            "person's words would silently replace another's."
+        ),
+        (
+            "El encabezado If-Match indica otra versión que la actual, o ninguna. Sin esta comprobación, lo escrito "
+            "por una persona reemplazaría sin aviso lo de otra."
+        ),
+    ),
+    (
+        (
+            "The ETag header of this answer is the present version. GET it, put your change onto it, and send that "
+            "version as If-Match."
+        ),
+        (
+            "El encabezado ETag de esta respuesta es la versión actual. Léala con GET, rehaga su cambio y envíe esa "
+            "versión en If-Match."
+        ),
+    ),
+    request=f'PATCH {_ITEM}\nIf-Match: "3"\n\n{{"status": "planned"}}',
+    errors=(("", "current-version", "Somebody changed this in the meantime. It is now at version 5."),),
+)
+_problem(
+    428,
+    "precondition-required",
+    ("Say which version you mean", "Indique qué versión quiere cambiar"),
+    (
+        "This change needs the version it is meant for. Read it first, then send its ETag as If-Match.",
+        "Este cambio necesita la versión a la que se refiere. Lea primero y envíe después su ETag en If-Match.",
+    ),
+    (
+        "Two people often work on one plan. With If-Match nobody overwrites what she has not seen.",
+        "A menudo dos personas trabajan en el mismo plan. Con If-Match nadie sobrescribe lo que no ha visto.",
+    ),
+    (
+        'Send `If-Match: "<version>"`, the ETag or `version` that GET gave you.',
+        'Envíe `If-Match: "<versión>"`, el ETag o la `version` que devolvió GET.',
+    ),
+    request=f"DELETE {_ITEM}",
+)
+
+# -- 413, 415, 421, 422: what was sent breaks a rule -------------------------------------------------------------------
+
+_problem(
+    413,
+    "body-too-large",
+    ("The body is too large", "El cuerpo es demasiado grande"),
+    (
+        "The body of this request is larger than 1 MiB, so it was not read. Send less at once.",
+        "El cuerpo de esta solicitud pasa de 1 MiB y no se leyó. Envíe menos de una vez.",
+    ),
+    (
+        "Bodies are limited to 1 MiB, so that one request cannot hold up the others.",
+        "Los cuerpos se limitan a 1 MiB, para que una solicitud no retrase a las demás.",
+    ),
+    (
+        "Split it into several requests, or shorten the longest texts.",
+        "Divídalo en varias solicitudes o acorte los textos más largos.",
+    ),
+    request="POST /v1/templates\nContent-Length: 2097152",
+)
+_problem(
+    415,
+    "unsupported-media-type",
+    ("This kind of content is not read", "Este tipo de contenido no se lee"),
+    (
+        "The body is not of a kind this address reads. Send JSON in UTF-8 and say so in Content-Type.",
+        "El cuerpo no es de un tipo que esta dirección lea. Envíe JSON en UTF-8 e indíquelo en Content-Type.",
+    ),
+    (
+        "Content-Type is missing or is neither application/json nor, with PATCH, application/merge-patch+json.",
+        "Content-Type falta, o no es application/json ni, con PATCH, application/merge-patch+json.",
+    ),
+    (
+        "Set `Content-Type: application/json`.",
+        "Ponga `Content-Type: application/json`.",
+    ),
+    request="POST /v1/sessions\nContent-Type: application/x-www-form-urlencoded",
+)
+_problem(
+    421,
+    "host-unknown",
+    ("Not the name of this service", "Ese no es el nombre de este servicio"),
+    (
+        "This service does not answer under the name it was called by. Use the address your agency gave you.",
+        "Este servicio no responde con el nombre que se usó. Use la dirección que le dio su organización.",
+    ),
+    (
+        (
+            "The Host header is missing, is there twice, or names a host that is not allowed. This keeps other sites "
+            "from passing themselves off as this one."
+        ),
+        (
+            "El encabezado Host falta, está repetido o indica un nombre no permitido. Así otros sitios no se hacen "
+            "pasar por este."
+        ),
+    ),
+    (
+        "Whoever runs Waypost adds a new name to the allowed hosts in its settings.",
+        "Quien mantiene Waypost agrega el nombre nuevo a los permitidos en la configuración.",
+    ),
+    request="GET /v1/me\nHost: elsewhere.example",
+)
+_problem(
+    422,
+    "invalid",
+    ("Something needs correcting", "Hay algo que corregir"),
+    (
+        "Something in this request breaks a rule, so nothing was changed. `errors`, where given, says what and where.",
+        "Algo en esta solicitud incumple una regla y no se cambió nada. En `errors`, si está, se indica qué y dónde.",
+    ),
+    (
+        "A value is missing, too long, of another kind than expected, or unknown here.",
+        "Un valor falta, es demasiado largo, es de otro tipo que el esperado o aquí no se conoce.",
+    ),
+    (
+        "Each `pointer` is the place, each `message` the rule. Correct those and send the request again.",
+        "Cada `pointer` es el lugar y cada `message` la regla. Corrija eso y envíe la solicitud otra vez.",
+    ),
+    request="POST /v1/clients\nContent-Type: application/json\n\n{}",
+    errors=(("", "name-needed", "A client needs an alias or a legal name. One of the two is enough."),),
+)
+_problem(
+    422,
+    "idempotency-key-reused",
+    ("This key was used for something else", "Esta clave ya se usó para otra cosa"),
+    (
+        "This Idempotency-Key came earlier with another request. Use a new key for a new request.",
+        "Esta Idempotency-Key ya llegó antes con otra solicitud. Use una clave nueva para una solicitud nueva.",
+    ),
+    (
+        "A key stands for one request: same method, same address, same body. It is remembered for at least a day.",
+        (
+            "Una clave corresponde a una sola solicitud: mismo método, misma dirección, mismo cuerpo. Se recuerda al "
+            "menos un día."
+        ),
+    ),
+    (
+        "Make a fresh random key, such as a UUID, for every new request and keep it for its repetitions.",
+        "Genere una clave nueva al azar, como un UUID, para cada solicitud nueva y consérvela para repetirla.",
+    ),
+    request="POST /v1/clients\nIdempotency-Key: 7f3a-first-visit",
+)
+
+# -- 5xx: the service's own trouble ------------------------------------------------------------------------------------
+# No promise here that nothing was kept: a connection may break between a commit and the news of it.
+
+_problem(
+    500,
+    "internal-error",
+    ("Something went wrong here", "Algo falló aquí"),
+    (
+        (
+            "Something went wrong on our side, not yours. Check whether your change is there before you repeat it; if "
+            "a person is in danger now, do not wait for this service."
+        ),
+        (
+            "Algo falló de nuestro lado, no del suyo. Compruebe si su cambio quedó hecho antes de repetirlo; si "
+            "alguien corre peligro ahora, no espere a este servicio."
+        ),
+    ),
+    (
+        "A fault in the program. What it was about has been kept out of the log; only its place was written down.",
+        "Un fallo del programa. En el registro no consta de qué trataba, solo en qué lugar ocurrió.",
+    ),
+    (
+        (
+            "Give the request id to whoever runs Waypost: it leads to the entry in the log. Until then work from paper "
+            "or by telephone."
+        ),
+        (
+            "Dé el request_id a quien mantiene Waypost: lleva a la entrada del registro. Mientras tanto, trabaje en "
+            "papel o por teléfono."
+        ),
+    ),
+    request="GET /v1/caseload",
+)
+_problem(
+    500,
+    "sealed-data-damaged",
+    ("Something stored cannot be opened", "Algo guardado no se puede abrir"),
+    (
+        (
+            "Something stored here cannot be opened, so nothing is shown in its place. Tell whoever runs Waypost, with "
+            "the request id, and work from paper or by telephone meanwhile."
+        ),
+        (
+            "Algo guardado aquí no se puede abrir y no se muestra nada en su lugar. Avise con el request_id a quien "
+            "mantiene Waypost y, mientras tanto, trabaje en papel o por teléfono."
+        ),
+    ),
+    (
+        (
+            "A protected value does not fit its place or its key: the stored data were damaged, moved or edited, or an "
+            "older copy was put back."
+        ),
+        (
+            "Un valor protegido no encaja con su lugar o con su clave: los datos guardados se dañaron, se movieron o "
+            "se alteraron, o se repuso una copia anterior."
+        ),
+    ),
+    (
+        (
+            "Trying again does not help. Whoever runs Waypost checks disk and backups, and treats it as a possible "
+            "break-in until it is explained."
+        ),
+        (
+            "Repetir no ayuda. Quien mantiene Waypost revisa el disco y las copias de seguridad, y lo trata como una "
+            "posible intrusión hasta que se explique."
+        ),
+    ),
+    request=f"GET {_PLAN}",
+)
+_problem(
+    503,
+    "database-unavailable",
+    ("The records cannot be reached", "No se puede llegar a los registros"),
+    (
+        (
+            "The records cannot be reached at the moment. Try again shortly; if a person needs the plan now, work from "
+            "paper or by telephone."
+        ),
+        (
+            "Por el momento no se puede llegar a los registros. Inténtelo de nuevo en breve; si alguien necesita el "
+            "plan ahora, trabaje en papel o por teléfono."
+        ),
+    ),
+    (
+        "The database is down, restarting, or out of connections.",
+        "La base de datos está parada, reiniciándose o sin conexiones libres.",
+    ),
+    (
+        (
+            "Wait as long as Retry-After says. Repeat a POST or PATCH with the same Idempotency-Key, so that it is not "
+            "done twice. If it lasts, tell whoever runs Waypost."
+        ),
+        (
+            "Espere lo que indica Retry-After. Repita POST o PATCH con la misma Idempotency-Key para que no se haga "
+            "dos veces. Si dura, avise a quien mantiene Waypost."
+        ),
+    ),
+    request="GET /v1/caseload",
+    retryable=True,
+)
+_problem(
+    503,
+    "database-busy",
+    ("The records are busy", "Los registros están ocupados"),
+    (
+        "The records are busy just now. Try again in a moment.",
+        "Los registros están ocupados en este momento. Inténtelo de nuevo en un instante.",
+    ),
+    (
+        "Something else, such as a backup or a long change, holds the database for longer than a request waits.",
+        (
+            "Otra tarea, como una copia de seguridad o un cambio largo, ocupa la base de datos más de lo que espera "
+            "una solicitud."
+        ),
+    ),
+    (
+        "Wait as long as Retry-After says and send it again, a POST or PATCH with the same Idempotency-Key.",
+        "Espere lo que indica Retry-After y repita; POST o PATCH, con la misma Idempotency-Key.",
+    ),
+    request=f"PUT {_ITEM}/completion",
+    retryable=True,
+)
+_problem(
+    503,
+    "overloaded",
+    ("Too much at once", "Demasiado a la vez"),
+    (
+        "More requests came in than can be worked on, and this one was turned away. Try again in a moment.",
+        "Llegaron más solicitudes de las que se pueden atender y esta quedó fuera. Inténtelo de nuevo en un instante.",
+    ),
+    (
+        "A bounded number of requests may wait, so that those who wait get their answer in time.",
+        "Solo puede esperar un número limitado de solicitudes, para que las que esperan reciban respuesta a tiempo.",
+    ),
+    (
+        "Wait as long as Retry-After says. Programs should wait longer after each failure.",
+        "Espere lo que indica Retry-After. Un programa debería esperar más después de cada fallo.",
+    ),
+    request="POST /v1/sessions",
+    retryable=True,
+)
+_problem(
+    503,
+    "keys-unavailable",
+    ("The keys cannot be reached", "No se puede llegar a las claves"),
+    (
+        (
+            "The keys that protect the records cannot be used at the moment, so nothing can be opened. Try again "
+            "later, and tell whoever runs Waypost."
+        ),
+        (
+            "Las claves que protegen los registros no se pueden usar por el momento y no se puede abrir nada. "
+            "Inténtelo más tarde y avise a quien mantiene Waypost."
+        ),
+    ),
+    (
+        "A key or key file is missing, does not fit, or can be read by others and is therefore refused.",
+        "Una clave o un archivo de claves falta, no encaja o lo pueden leer otras personas y por eso se rechaza.",
+    ),
+    (
+        "Whoever runs Waypost looks into the key files. Until then work from paper or by telephone.",
+        "Quien mantiene Waypost revisa los archivos de claves. Hasta entonces, trabaje en papel o por teléfono.",
+    ),
+    request=f"GET {_PLAN}",
+    retryable=True,
+)
+_problem(
+    507,
+    "storage-full",
+    ("There is no room left", "No queda espacio"),
+    (
+        (
+            "The disk is full, so nothing new can be kept; write it down elsewhere, where it is safe. Tell whoever "
+            "runs Waypost, and try again once there is room."
+        ),
+        (
+            "El disco está lleno y no se puede guardar nada nuevo; anótelo en otro lugar que sea seguro. Avise a quien "
+            "mantiene Waypost e inténtelo de nuevo cuando haya espacio."
+        ),
+    ),
+    (
+        "The disk under the database has no room left, or its quota is used up.",
+        "El disco de la base de datos no tiene más espacio o agotó su cuota.",
+    ),
+    (
+        (
+            "Whoever runs Waypost makes the disk larger or moves other files away, never the database's own. A backup "
+            "may be under a legal hold: copy it elsewhere before it is deleted."
+        ),
+        (
+            "Quien mantiene Waypost amplía el disco o mueve otros archivos, nunca los de la base de datos. Una copia "
+            "de seguridad puede estar bajo retención legal: póngala en otro lugar antes de borrarla."
+        ),
+    ),
+    request="POST /v1/clients",
+    retryable=True,
+)
