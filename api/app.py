@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -109,8 +110,6 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """Every method the path has, over all its routes."""
-    from fastapi.routing import iter_route_contexts
-
     allowed: set[str] = set()
     for route in iter_route_contexts(request.app.routes):
         match, _ = route.matches(dict(request.scope))

@@ -101,7 +101,8 @@ class _Operation:
             else:
                 values[self.door_name] = front
             return self._respond(request, await self.endpoint(**values))
-        assert self.gate and claims
+        if self.gate is None or claims is None:
+            raise TypeError("a public route is async: it has no Workspace to run in")
         permission = self.gate.permission
         key = self._idempotency_key(request)
 

@@ -24,7 +24,7 @@ _bearer = HTTPBearer(
 
 
 class Can:
-    """`db: Annotated[Workspace, Can(Permission.X)]` – the route's only door to the rows.
+    """`db: Annotated[Workspace, Can(Permission.X)]` - the route's only door to the rows.
 
     A sync route gets a Workspace inside the lane; an `async` one, for work that must happen outside it (argon2), an
     Errand with which it runs its units. Both check the session and the permission in the unit's own transaction.
@@ -42,11 +42,12 @@ class Gate:
         self.permission = permission
 
     def __call__(self, token: Annotated[HTTPAuthorizationCredentials, Depends(_bearer)]) -> Any:
+        """Never called: declared so that the contract says which token is needed."""
         raise RuntimeError("this route does not go through api/door.py")
 
 
 class Anyone:
-    """`front: Annotated[Front, Anyone()]` – a route of the short public list: it works before anybody is known."""
+    """`front: Annotated[Front, Anyone()]` - a route of the short public list: it works before anybody is known."""
 
     def __new__(cls) -> Any:
         """A dependency FastAPI can document; api/door.py recognises the OpenDoor in it."""
@@ -57,6 +58,7 @@ class OpenDoor:
     """Marks a public route."""
 
     def __call__(self) -> Any:
+        """Never called."""
         raise RuntimeError("this route does not go through api/door.py")
 
 
@@ -106,5 +108,5 @@ def bearer(header: str | None, tokens: Tokens) -> Claims:
 
 
 def admit(db: Workspace, claims: Claims, permission: Permission) -> None:
-    """Let the person behind verified claims into the Workspace, with one permission. Raises Unauthenticated, Forbidden."""
+    """Let the person behind verified claims in, with one permission. Raises Unauthenticated, Forbidden."""
     db.become(actor_of(db, claims.session_id, claims.user_id), permission)

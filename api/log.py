@@ -9,8 +9,8 @@ import structlog
 
 ALLOWED = frozenset(
     {
-        "event", "level", "timestamp", "request_id", "method", "route", "status", "ms", "agency", "actor", "session",
-        "code", "count", "port", "host", "pid", "version", "database", "kind", "error", "where", "chore", "signal", "ip",
+        "event", "level", "timestamp", "request_id", "method", "route", "status", "ms", "agency", "actor", "code",
+        "count", "port", "host", "pid", "version", "database", "kind", "error", "where", "chore", "signal",
     }
 )  # fmt: skip
 

@@ -46,6 +46,7 @@ class Shell:
         self._hosts.add(settings.origin().split("//", 1)[-1].rsplit(":", 1)[0])
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request, dressed and told."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

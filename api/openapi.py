@@ -158,13 +158,10 @@ def _made(schema: Schema, schemas: Schema, name: str = "") -> Any:
         return MEMBERS[name]
     if "$ref" in schema:
         return _made(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas, name)
-    for key in ("examples", "enum"):
-        if key in schema:
-            return schema[key][0]
     if "anyOf" in schema:
         return _made(schema["anyOf"][0], schemas, name)
-    if "default" in schema:
-        return schema["default"]
+    for said in (*schema.get("examples", ()), *schema.get("enum", ()), *([schema["default"]] * ("default" in schema))):
+        return said
     if schema.get("type") == "object":
         return {member: _made(part, schemas, member) for member, part in schema.get("properties", {}).items()}
     if schema.get("type") == "array":

@@ -67,7 +67,8 @@ class Passwords:
 
 def _parts(stored: str) -> tuple[int, str]:
     match = _VERSIONED.fullmatch(stored)
-    assert match is not None  # written by hash_now only
+    if match is None:
+        raise ValueError("this is not a hash written by hash_now")
     return int(match[1]), match[2]
 
 

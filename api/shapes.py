@@ -1,7 +1,7 @@
 """What goes in and out over HTTP, at its smallest: bases of shapes, and types for text, instants and ids.
 
-In-shapes are strict and closed: no coercion, no unknown member, and none holds an id of its own row, an agency, an owner
-or a version, so mass assignment has nothing to assign. Out-shapes name every field by hand.
+In-shapes are strict and closed: no coercion, no unknown member, and none holds an id of its own row, an agency,
+an owner or a version, so mass assignment has nothing to assign. Out-shapes name every field by hand.
 """
 
 import re

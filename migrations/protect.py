@@ -82,7 +82,7 @@ def _embedded() -> bool:
 
 
 def _sqlite_ledger(entries: str, heads: str) -> list[str]:
-    # INSERT OR REPLACE deletes without firing DELETE triggers: the head check on INSERT stops it, NULL-safe with IS NOT.
+    # INSERT OR REPLACE deletes without firing DELETE triggers: the head check on INSERT stops it, NULL-safe by IS NOT.
     stop = "begin select raise(abort, 'the ledger is append-only'); end"
     return [
         f"create trigger {entries}_update before update on {entries} {stop}",
@@ -108,7 +108,8 @@ def _postgresql_ledger(entries: str, heads: str) -> list[str]:
         "raise exception 'the ledger grows at its head only' using errcode = '42501'; end if; return new; end $$",
         f"create trigger {entries}_change before update or delete on {entries} for each row {refuse}",
         f"create trigger {entries}_truncate before truncate on {entries} {refuse}",
-        f"create trigger {entries}_insert before insert on {entries} for each row execute function app.ledger_at_head()",
+        f"create trigger {entries}_insert before insert on {entries} for each row "
+        "execute function app.ledger_at_head()",
         f"create trigger {heads}_delete before delete on {heads} for each row {refuse}",
         f"create trigger {heads}_truncate before truncate on {heads} {refuse}",
         f"create trigger {heads}_insert before insert on {heads} for each row when (new.size <> 0) {refuse}",

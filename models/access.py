@@ -114,5 +114,5 @@ class Actor:
         return any(permission in GRANTS[role] for role in self.roles)
 
     def reach(self, permission: Permission) -> Reach:
-        """How far this permission reaches: the widest of the roles that grant it, so roles never lend each other sight."""
+        """How far this permission reaches: the widest of the roles granting it. Roles never lend each other sight."""
         return max((REACH[r] for r in self.roles if permission in GRANTS[r]), default=Reach.NONE)

@@ -1,4 +1,4 @@
-"""What every row has: an agency, an id, column types that are the same on both databases, and a mouth that stays shut."""
+"""What every row has: an agency, an id, column types that fit both databases, and a mouth that stays shut."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -34,7 +34,10 @@ _AFTER = sa.tuple_(
     sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
 )
 _MOST = sa.bindparam("most", type_=sa.Integer, required=True)
-_IN_USE = sa.and_(_P.agency_id == _C.agency_id, _P.client_id == _C.id, _P.status == sa.literal_column("'active'"))
+# The status is written out, not bound: only then does SQLite use the partial index.
+_IN_USE = sa.and_(
+    _P.agency_id == _C.agency_id, _P.client_id == _C.id, _P.status == sa.literal_column(f"'{PlanStatus.ACTIVE.value}'")
+)
 _MINE = Query(
     sa.select(*_SHOWN)
     .select_from(table_of(Assignment))
@@ -53,7 +56,6 @@ _AGENCYS = Query(
     .order_by(_C.attention_at, _C.id)
     .limit(_MOST)
 )
-assert PlanStatus.ACTIVE.value == "active"  # written out above, so that SQLite can use the partial index
 
 
 def caseload(db: "Workspace", *, mine: bool, most: int, after: tuple[datetime, UUID] | None = None) -> list[Any]:

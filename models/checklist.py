@@ -282,7 +282,7 @@ OPEN_PLANS = ("draft", "active")
 
 
 def tick(db: "Workspace", wanted: UUID) -> Any:
-    """Mark an item as done; a ticked item stays as it is. Returns plan_id, status, completed_at, completed_by_id, version.
+    """Mark an item as done; a ticked item stays as it is. Returns its row: plan_id, status, completed_at, version …
 
     Conflict('plan-not-open') on a closed or superseded plan, Conflict('not-tickable') for information.
     """

@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from models import rows
 from models.access import Actor, Permission, Reach
-from models.base import ID, MODELS, AgencyRecord, Record, columns, model_of, table_of
+from models.base import ID, MODELS, AgencyRecord, columns, model_of, table_of
 from models.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, SealError, Stale, Unavailable
 from models.ledger import book
 from models.ledger.action import Action
@@ -61,7 +61,7 @@ class Workspace(Session):
         self._seen: set[UUID] = set()
 
     def become(self, actor: Actor, permission: Permission | None = None) -> None:
-        """From nobody to somebody, once. With a permission: refused unless granted; sight is what that grant reaches."""
+        """From nobody to somebody. With a permission: refused unless granted; sight is as far as the grant reaches."""
         if self.actor.kind != "nobody" or actor.agency_id != self.agency_id:
             raise Forbidden
         self.actor = actor
@@ -364,7 +364,7 @@ class Database:
         db = self._workspace(connection, unit)
         try:
             self._work(db, unit)
-        except Exception as error:  # noqa: BLE001 - undone here, told to the unit's caller
+        except Exception as error:
             db.close()
             if _ends_transaction(error):
                 raise
@@ -379,7 +379,7 @@ class Database:
             db = self._workspace(connection, unit)
             try:
                 self._work(db, unit)
-            except Exception as error:  # noqa: BLE001 - undone here, told to the unit's caller
+            except Exception as error:
                 db.close()
                 if _ends_transaction(error):
                     raise

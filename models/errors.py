@@ -5,7 +5,7 @@ from typing import ClassVar
 
 
 class DomainError(Exception):
-    """Base of every refusal. `code` is stable and documented at /problems/{code}; the text never holds what was sent."""
+    """Base of every refusal. `code` is stable, documented at /problems/{code}; the text never holds what was sent."""
 
     code: ClassVar[str] = "error"
 

@@ -1,4 +1,4 @@
-"""A repeated request makes one thing: keys kept with a reference to the result, in the same transaction as the change."""
+"""A repeated request makes one thing: keys kept with a reference to the result, in the change's transaction."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -1,4 +1,4 @@
-"""Reviews: when a plan is looked at again, by whom, and what had changed. The next is counted from the last completion."""
+"""Reviews: when a plan is looked at again, by whom, and what had changed. The next counts from the last completion."""
 
 import re
 from collections.abc import Sequence
@@ -173,7 +173,8 @@ class Review(ClientRecord, table=True):
 def later(at: datetime, interval: str, zone: str) -> datetime:
     """`at` plus an ISO 8601 interval of days or weeks, at the same hour of the wall clock there."""
     match = INTERVAL.fullmatch(interval)
-    assert match is not None  # the boundary checked it
+    if match is None:
+        raise ValueError("an interval is a number of days or weeks, such as P8W")
     days = int(match[1]) * (7 if match[2] == "W" else 1)
     return (at.astimezone(ZoneInfo(zone)) + timedelta(days=days)).astimezone(UTC)
 

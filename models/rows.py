@@ -114,7 +114,7 @@ class Query:
         self._sight = sight
         self._statement, self._sealed = _with_bindings(statement)
         fields = [n.removesuffix("_sealed") for n in self._names]
-        self._make: Any = namedtuple("Row", fields)._make  # type: ignore[misc]  # noqa: PYI024 - names known at run time
+        self._make: Any = namedtuple("Row", fields)._make  # type: ignore[attr-defined]  # noqa: PYI024 - names known at run time
         self._expanding = any(isinstance(p, sa.BindParameter) and p.expanding for p in iterate(statement))
         self._variants: dict[tuple[str, Reach], tuple[Any, _Compiled]] = {}
 

@@ -86,14 +86,15 @@ class SignInSession(AgencyRecord, table=True):
             raise Unauthenticated("session-ended")
         presented = sha256(secret).digest()
         if not hmac.compare_digest(presented, session.refresh_hash):
-            return session._used_up(db, presented)
+            return session.used_up(db, presented)
         session.generation += 1
         fresh = db.vault.service.refresh_secret(session.id, session.generation)
         session.refresh_hash, session.last_used_at = sha256(fresh).digest(), db.now
         db.record(Action.SESSION_REFRESHED, session)
         return Opened(session, _refresh_token(session, fresh))
 
-    def _used_up(self, db: "Workspace", presented: bytes) -> "Opened":
+    def used_up(self, db: "Workspace", presented: bytes) -> "Opened":
+        """What a token before the current one gets: the same successor within the grace, else the session's end."""
         service = db.vault.service
         before = sha256(service.refresh_secret(self.id, self.generation - 1)).digest()
         if hmac.compare_digest(presented, before) and db.now - self.last_used_at <= GRACE:

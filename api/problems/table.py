@@ -297,12 +297,12 @@ _problem(
         "La contraseña actual no es correcta y por eso no se cambió. Revísela e inténtelo de nuevo.",
     ),
     (
-        "Changing a password asks for the old one, so that nobody at an unlocked computer can take over a sign-in.",
-        "Para cambiar la contraseña se pide la anterior, así nadie se apropia de un acceso ante un equipo sin bloquear.",
+        "Changing a password asks for the old one, so that nobody takes over a sign-in at an unlocked computer.",
+        "Para cambiar la contraseña se pide la anterior, así nadie se apropia de un acceso en un equipo abierto.",
     ),
     (
         "Type the current password again. If you no longer know it, whoever runs Waypost can make a one-time one.",
-        "Escriba otra vez la contraseña actual. Si ya no la sabe, quien mantiene Waypost puede crear una de un solo uso.",
+        "Escríbala otra vez. Si ya no la sabe, quien mantiene Waypost puede crear una de un solo uso.",
     ),
     request='PUT /v1/me/password\nContent-Type: application/json\n\n{"current_password": "…", "new_password": "…"}',
 )

@@ -1,8 +1,5 @@
 """The house: agencies and people, keys, ledger, templates, clients, plans, reviews.
 
-Rules: a table of an agency"s rows gets protect(); its keys are composite, led by agency_id; a new column on a large table
-is nullable or has a server default; data is moved in batches; `alembic check` finds nothing afterwards on both databases.
-
 Revision ID: 0001
 Revises:
 """

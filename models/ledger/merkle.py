@@ -17,7 +17,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def push(frontier: bytes, size: int, leaf: bytes) -> bytes:
-    """The frontier after one more leaf. A frontier is the hashes of the perfect subtrees, largest first, 32 bytes each."""
+    """The frontier after one more leaf. A frontier: hashes of the perfect subtrees, largest first, 32 bytes each."""
     peaks = [frontier[i : i + HASH] for i in range(0, len(frontier), HASH)]
     while size & 1:
         leaf = node_hash(peaks.pop(), leaf)

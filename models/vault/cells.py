@@ -40,7 +40,7 @@ def padded_length(length: int) -> int:
 
 
 def pad(data: bytes) -> bytes:
-    """data | 0x80 | zeros (ISO/IEC 7816-4): null, "", 1 and 60 characters store the same length."""
+    """Data | 0x80 | zeros (ISO/IEC 7816-4): null, "", 1 and 60 characters store the same length."""
     return (data + b"\x80").ljust(padded_length(len(data) + 1), b"\x00")
 
 
@@ -67,7 +67,7 @@ def open_(cipher: AESGCM, cell: bytes, at: bytes) -> object:
 
 
 def digest(table: str, row_id: UUID, subject_id: UUID, seal_rev: int, cells: Sequence[bytes | None]) -> str:
-    """SHA-256 (hex) over a row's ciphertext, cells ordered by column name: shows without a key that a row was changed."""
+    """SHA-256 (hex) over a row's ciphertext, cells by column name: shows without a key that it was changed."""
     parts = (table.encode(), row_id.bytes, subject_id.bytes, pack(">Q", seal_rev), *(bytes(c or b"") for c in cells))
     return sha256(b"waypost.row.1" + lp(*parts)).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Keys: root -> agency key (KEK) -> data key per client, and the ring a Workspace opens cells with (VAULT.md section 2)."""
+"""Keys: root, agency key (KEK), data key per client; and the ring a Workspace opens cells with (VAULT.md section 2)."""
 
 import hmac
 import os
@@ -107,7 +107,7 @@ class Vault:
         db.keys.create(agency_id, "index")
 
     def check(self, db: "Workspace") -> int:
-        """Open every agency key of this Workspace's agency; returns how many. Raises KeyRefused before data is touched."""
+        """Open every key of this Workspace's agency; returns how many. Raises KeyRefused before data is touched."""
         rows = db.rows(_KEKS)
         for row in rows:
             self.root.unwrap(row.epoch, row.wrapped, _kek_place(db.agency_id, row.epoch))

@@ -7,7 +7,7 @@ import secrets
 import stat
 import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from models.errors import KeyRefused
 from models.vault.cells import unwrap, wrap
@@ -16,10 +16,17 @@ from models.vault.cells import unwrap, wrap
 class RootKeys(Protocol):
     """The four calls of a root key provider. An epoch is a number that only grows."""
 
-    def current(self) -> int: ...
-    def rotate(self) -> int: ...
-    def wrap(self, epoch: int, key: bytes, at: bytes) -> bytes: ...
-    def unwrap(self, epoch: int, wrapped: bytes, at: bytes) -> bytes: ...
+    def current(self) -> int:
+        """Tell the epoch under which new keys are wrapped."""
+
+    def rotate(self) -> int:
+        """Add an epoch and make it current; older ones stay readable."""
+
+    def wrap(self, epoch: int, key: bytes, at: bytes) -> bytes:
+        """Wrap a key under an epoch, bound to `at`."""
+
+    def unwrap(self, epoch: int, wrapped: bytes, at: bytes) -> bytes:
+        """Open a wrapped key. Raises KeyRefused."""
 
 
 def read_secret(path: Path, what: str, remedy: str) -> dict[str, object]:
@@ -62,13 +69,12 @@ class FileRoot:
         self.path = path
         self.demo = bool(content.get("demo"))
         try:
-            stored = content["keys"]
-            assert isinstance(stored, dict)
+            stored = dict(cast(dict[str, str], content["keys"]))
             self._keys = {int(epoch): base64.b64decode(key, validate=True) for epoch, key in stored.items()}
             self._current = int(str(content["current"]))
             if any(len(key) != 32 for key in self._keys.values()) or self._current not in self._keys:
                 raise ValueError
-        except (KeyError, ValueError, TypeError, AssertionError):
+        except (KeyError, ValueError, TypeError):
             raise KeyRefused(f"root key file {path} is damaged; restore it from your key backup") from None
 
     @classmethod

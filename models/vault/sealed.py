@@ -31,7 +31,7 @@ class Sealed(Generic[T]):
             return self
         plain = _plain(row)
         if self.name not in plain:
-            plain[self.name] = self._open(row)
+            plain[self.name] = self.open(row)
             if getattr(row, self.column) is not None:
                 _workspace(row).note_opened(row.__tablename__, self.name, row.id, row.subject_id)
         return plain[self.name]
@@ -47,7 +47,8 @@ class Sealed(Generic[T]):
 
     __hash__ = object.__hash__
 
-    def _open(self, row: Any) -> Any:
+    def open(self, row: Any) -> Any:
+        """The plain value, without a disclosure mark: for resealing. Raises SealError."""
         cell = getattr(row, self.column)
         if cell is None:
             if row.seal_rev:
@@ -91,7 +92,7 @@ def reseal(row: Any) -> None:
     plain = _plain(row)
     for field in fields:
         if field.name not in plain:
-            plain[field.name] = field._open(row)  # opened for resealing, shown to nobody: no disclosure
+            plain[field.name] = field.open(row)  # opened for resealing, shown to nobody: no disclosure
     row.seal_rev = (row.seal_rev or 0) + 1
     db = _workspace(row)
     kid, cipher = db.keys.sealer(row.subject_id)

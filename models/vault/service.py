@@ -1,4 +1,4 @@
-"""The service's own secrets: token signing, password pepper, look-up tags, cursors. One 0600 file, never in the database."""
+"""The service's own secrets: token signing, password pepper, look-up tags, cursors. One 0600 file."""
 
 import base64
 import hmac
@@ -44,7 +44,7 @@ class ServiceKeys:
         return cls(path)
 
     def email_tag(self, email: str) -> bytes:
-        """The look-up tag of a staff address: equal for equal addresses whatever their case, useless without the key."""
+        """The look-up tag of a staff address: equal for equal addresses in any case, useless without the key."""
         normal = unicodedata.normalize("NFC", email).strip().casefold()
         return self._mac("sign_in_index", normal.encode())
 
@@ -57,11 +57,11 @@ class ServiceKeys:
         return self._mac("cursor", lp_long(*parts))[:16]
 
     def refresh_secret(self, session_id: UUID, generation: int) -> bytes:
-        """The refresh secret of a session's generation: derived, so a lost answer can be given again without storing it."""
+        """The refresh secret of a session's generation: derived, so a lost answer can be repeated unstored."""
         return self._mac("refresh", lp(session_id.bytes, generation.to_bytes(8, "big")))
 
     def peppered(self, password: str, version: int) -> str:
-        """HMAC of a password under the pepper, as text for the hash: a stolen database alone cannot be guessed against."""
+        """HMAC of a password under the pepper, as text: a stolen database alone cannot be guessed against."""
         digest = hmac.digest(self.peppers[version], unicodedata.normalize("NFC", password).encode(), sha256)
         return base64.b64encode(digest).decode()
 

@@ -1,0 +1,186 @@
+"""The load generator, a process of its own: bare sockets and hand-made HTTP/1.1, so that it costs less than any server.
+
+`python -m benchmarks.load` takes one job as JSON on its standard input and prints what it measured as JSON.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from typing import Any, TypedDict
+
+import uvloop
+
+LONGEST = 60.0  # seconds; no job lasts longer
+MOST_CONNECTIONS = 256
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Job(TypedDict):
+    """What to ask of whom. It ends after `seconds`, or when the requests have run out unless they `repeat`."""
+
+    port: int
+    pid: int
+    connections: int
+    warm: float
+    seconds: float
+    status: int
+    repeat: bool
+    requests: list[str]
+
+
+class Sample(TypedDict):
+    """What one job measured. Latencies in seconds, `cpu` the server's CPU seconds of all threads, `rss` its bytes."""
+
+    count: int
+    seconds: float
+    p50: float
+    p99: float
+    cpu: float
+    own_cpu: float
+    rss: int
+    errors: int
+    first_error: str
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds a process has used, user and system, all its threads."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123 - read in the middle of a measurement
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss_of(pid: int) -> int:
+    """Bytes of memory a process holds now."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123 - as above
+        return int(file.read().split()[1]) * PAGE
+
+
+class _Run:
+    """One job under way, shared by its connections."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        decoded = [base64.b64decode(request) for request in job["requests"]]
+        self.requests: Iterator[bytes] = cycle(decoded) if job["repeat"] else iter(decoded)
+        self.status = job["status"]
+        self.latencies: list[float] = []
+        self.errors, self.first_error = 0, ""
+        self.over = False
+        self.done = asyncio.get_running_loop().create_future()
+        self.open = 0
+
+    def failed(self, what: str) -> None:
+        self.errors += 1
+        self.first_error = self.first_error or what
+
+    def begin(self) -> None:
+        """The warm-up is over: count from here."""
+        self.latencies.clear()
+        self.cpu, self.own, self.began = cpu_of(self.job["pid"]), time.process_time(), time.perf_counter()
+
+    def sample(self) -> Sample:
+        ended = time.perf_counter()
+        cpu, own = cpu_of(self.job["pid"]) - self.cpu, time.process_time() - self.own
+        taken = sorted(self.latencies) or [0.0]
+        return Sample(
+            count=len(self.latencies),
+            seconds=ended - self.began,
+            p50=taken[len(taken) // 2],
+            p99=taken[min(len(taken) - 1, len(taken) * 99 // 100)],
+            cpu=cpu,
+            own_cpu=own,
+            rss=rss_of(self.job["pid"]),
+            errors=self.errors,
+            first_error=self.first_error,
+        )
+
+
+class _Connection(asyncio.Protocol):
+    """A keep-alive connection that sends its next request as soon as it has the whole answer to the last."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        self.had, self.needed = b"", 0
+        self.sent = 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.run.open += 1
+
+    def connection_lost(self, _: Exception | None) -> None:
+        run = self.run
+        if not run.over:
+            run.failed("the server closed the connection")
+        run.open -= 1
+        if run.open == 0 and not run.done.done():
+            run.done.set_result(None)
+
+    def ask(self) -> None:
+        request = None if self.run.over else next(self.run.requests, None)
+        if request is None:
+            self.run.over = True
+            self.transport.close()
+            return
+        self.sent = time.perf_counter()
+        self.transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        if self.had:
+            data = self.had + data
+        if not self.needed:
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                self.had = data
+                return
+            self.needed = end + 4 + _content_length(data[:end])
+        if len(data) < self.needed:
+            self.had = data
+            return
+        run = self.run
+        run.latencies.append(time.perf_counter() - self.sent)
+        if int(data[9:12]) != run.status or len(data) != self.needed:
+            run.failed(data[:1000].decode(errors="replace"))
+        self.had, self.needed = b"", 0
+        self.ask()
+
+
+def _content_length(head: bytes) -> int:
+    head = head.lower()
+    at = head.find(b"\r\ncontent-length:")
+    if at < 0:
+        raise ValueError("an answer without content-length")
+    return int(head[at + 17 :].split(b"\r\n", 1)[0])
+
+
+async def _measure(job: Job) -> Sample:
+    run, loop = _Run(job), asyncio.get_running_loop()
+    made = [await loop.create_connection(lambda: _Connection(run), "127.0.0.1", job["port"]) for _ in range(job["connections"])]
+    run.begin()
+    for _, connection in made:
+        connection.ask()
+    await asyncio.wait([run.done], timeout=job["warm"])
+    if not run.over:
+        run.begin()
+        await asyncio.wait([run.done], timeout=job["seconds"])
+    sample = run.sample()
+    run.over = True
+    await asyncio.wait_for(run.done, 30)  # everybody gets her last answer before the connection closes
+    return sample | {"errors": run.errors, "first_error": run.first_error}
+
+
+def main() -> None:
+    """Run the job on standard input."""
+    job: Job = json.load(sys.stdin)
+    if job["warm"] + job["seconds"] > LONGEST or not 1 <= job["connections"] <= MOST_CONNECTIONS:
+        raise SystemExit("A job is bounded to a minute and 256 connections.")
+    print(json.dumps(uvloop.run(_measure(job))))
+
+
+if __name__ == "__main__":
+    main()
