@@ -127,6 +127,8 @@ class _Operation:
             except ValidationError:
                 raise NotFound from None  # no thing has such an address
             if isinstance(values[name], UUID):
+                if str(values[name]) != request.path_params[name]:
+                    raise NotFound  # braces, capitals: one thing has one address
                 named.append(values[name])
         return values, named
 
@@ -155,7 +157,7 @@ class _Operation:
 
     def _body(self, request: Request, raw: bytes) -> dict[str, Any]:
         if self.body is None:
-            if raw:
+            if raw.strip() not in (b"", b"{}"):
                 raise Invalid(Fault("", "body-unexpected", ""))
             return {}
         kind = request.headers.get("content-type", "").split(";")

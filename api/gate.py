@@ -72,6 +72,15 @@ class Front:
         """A unit that sees the platform's own rows and who signs in where, no agency's content."""
         return await self.as_system(PLATFORM, work)
 
+    async def as_person(self, agency_id: UUID, user_id: UUID, work: Callable[[Workspace], T]) -> T:
+        """A unit for a person who has just proved who she is, with no rights yet but to be signed in."""
+
+        def known(db: Workspace) -> T:
+            db.become(Actor(agency_id, user_id, auth="password"))
+            return work(db)
+
+        return await self._lane.run(Unit(agency_id, known, self.origin))
+
     async def as_system(self, agency_id: UUID, work: Callable[[Workspace], T]) -> T:
         """A unit inside one agency before anybody is signed in there."""
 

@@ -111,11 +111,18 @@ def _dress(headers: MutableHeaders, path: str, request_id: str) -> None:
     headers["x-request-id"] = request_id
 
 
+def _template(scope: Message) -> str:
+    """The route's template, never the path that was asked for."""
+    if "endpoint" not in scope:
+        return "unmatched"
+    template: str = scope["path"]
+    for name, value in scope.get("path_params", {}).items():
+        template = template.replace(f"/{value}", f"/{{{name}}}", 1)
+    return template
+
+
 def _tell(scope: Message, status: int, seconds: float, state: Any) -> None:
-    route = scope.get("route")
-    template = getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
-    if context := scope.get("fastapi_route_path"):
-        template = context
+    template = _template(scope)
     REQUESTS.labels(scope["method"], template, status).inc()
     SECONDS.labels(scope["method"], template).observe(seconds)
     actor = state.actor

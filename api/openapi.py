@@ -160,8 +160,11 @@ def _made(schema: Schema, schemas: Schema, name: str = "") -> Any:
         return _made(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas, name)
     if "anyOf" in schema:
         return _made(schema["anyOf"][0], schemas, name)
-    for said in (*schema.get("examples", ()), *schema.get("enum", ()), *([schema["default"]] * ("default" in schema))):
-        return said
+    given = [*schema.get("examples", ()), *schema.get("enum", ())] + [schema[k] for k in ("default",) if k in schema]
+    return given[0] if given else _by_type(schema, schemas, name)
+
+
+def _by_type(schema: Schema, schemas: Schema, name: str) -> Any:
     if schema.get("type") == "object":
         return {member: _made(part, schemas, member) for member, part in schema.get("properties", {}).items()}
     if schema.get("type") == "array":

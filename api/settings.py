@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import sqlalchemy as sa
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HERE = Path(__file__).parent.parent
@@ -85,6 +85,34 @@ class Settings(BaseSettings):
     def origin(self) -> str:
         """Scheme, host and port that links to this service begin with."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+class DemoSettings(BaseSettings):
+    """What `demo` alone reads. Its database and keys always lie in a folder of their own."""
+
+    model_config = SettingsConfigDict(env_prefix="WAYPOST_", extra="ignore", use_attribute_docstrings=True)
+
+    data_dir: Path = HERE / "demo-data"
+    """Folder of the demo's database and keys."""
+    host: str = "127.0.0.1"
+    """Address to listen on; a demo refuses all but loopback."""
+    port: Annotated[int, Field(ge=1, le=65535, validation_alias=AliasChoices("PORT", "WAYPOST_PORT"))] = 8000
+    """Port to listen on."""
+    credentials: Annotated[Path | None, Field(validation_alias="DEMO_CREDENTIALS")] = None
+    """File to write a working password for everybody in the demo into, for scripts that try the product."""
+
+    def installation(self) -> Settings:
+        """The settings of the demo's service, whatever else the environment says."""
+        return Settings(
+            env=Environment.DEMO,
+            data_dir=self.data_dir,
+            keys_dir=None,
+            database_url=None,
+            owner_database_url=None,
+            host=self.host,
+            port=self.port,
+            public_url=None,
+        )
 
 
 def _with_password(url: str, file: Path | None) -> str:

@@ -21,7 +21,7 @@ from models.rows import Insert
 from models.template import Template
 from models.vault.keys import Vault
 from tests import world as worlds
-from tests.world import World
+from tests.world import PASSWORD, World
 
 SECTIONS, ITEMS_EACH = 5, 9
 ITEMS = SECTIONS * ITEMS_EACH

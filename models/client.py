@@ -86,7 +86,9 @@ class Client(AgencyRecord, table=True):
         return client_id
 
     def update(self, db: "Workspace", **changes: Any) -> None:
-        """Change what is known of her; the row was claimed. A name has to remain."""
+        """Change what is known of her; the row was claimed. A name has to remain; a closed case is reopened first."""
+        if "status" in changes and self.status is ClientStatus.CLOSED:
+            raise Conflict("client-closed")
         for name, value in changes.items():
             setattr(self, name, value)
         if not (self.alias or self.legal_name):

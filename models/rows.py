@@ -10,6 +10,7 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -95,6 +96,13 @@ def sight_of(client: Any, agency_id: Any, actor_id: Any) -> Any:
     a = SQLModel.metadata.tables["assignments"].alias("sight")
     mine = (a.c.agency_id == agency_id, a.c.user_id == actor_id, a.c.client_id == client, a.c.ended_at.is_(None))
     return sa.exists().where(*mine)
+
+
+@cache
+def client_in_sight() -> "Query":
+    """Whether :client_id is a client of this agency whom the caller may see: one row or none."""
+    clients = SQLModel.metadata.tables["clients"]
+    return Query(sa.select(clients.c.id).where(clients.c.id == CLIENT))
 
 
 def _walled_tables(statement: Any) -> list[tuple[Any, bool]]:

@@ -1,5 +1,6 @@
 """A problem as a page to read: what happened, why, an example, what to do."""
 
+import re
 from html import escape
 
 from api.problems.table import PROBLEMS
@@ -7,12 +8,12 @@ from api.problems.table import PROBLEMS
 _WORDS = {
     "en": {"status": "Status", "cause": "Why", "example": "An example", "fix": "What to do", "retry": "Trying again",
            "yes": "The same request may be sent again after a short wait.",
-           "no": "Sending the same request again gives the same answer.",
+           "no": "Sending the same request again, unchanged, will hardly help.",
            "exit": "Leave this site quickly"},
     "es": {"status": "Estado", "cause": "Por qué", "example": "Un ejemplo", "fix": "Qué hacer",
            "retry": "Intentarlo de nuevo",
            "yes": "La misma solicitud se puede enviar otra vez tras una breve espera.",
-           "no": "Enviar otra vez la misma solicitud da la misma respuesta.",
+           "no": "Enviar otra vez la misma solicitud sin cambios difícilmente servirá.",
            "exit": "Salir rápido de este sitio"},
 }  # fmt: skip
 
@@ -35,11 +36,11 @@ def page(code: str, language: str) -> str:
 <main>
 <p class="code">{words["status"]} {problem.status} · <code>{escape(code)}</code></p>
 <h1>{title}</h1>
-<p class="lead">{escape(problem.detail[language])}</p>
+<p class="lead">{_marked(problem.detail[language])}</p>
 <h2>{words["cause"]}</h2>
-<p>{escape(problem.cause[language])}</p>
+<p>{_marked(problem.cause[language])}</p>
 <h2>{words["fix"]}</h2>
-<p>{escape(problem.fix[language])}</p>
+<p>{_marked(problem.fix[language])}</p>
 <h2>{words["retry"]}</h2>
 <p>{words["yes" if problem.retryable else "no"]}</p>
 <h2>{words["example"]}</h2>
@@ -49,3 +50,8 @@ def page(code: str, language: str) -> str:
 </body>
 </html>
 """
+
+
+def _marked(text: str) -> str:
+    """Escape a text; what stands between `backticks` becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

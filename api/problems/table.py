@@ -440,13 +440,10 @@ _problem(
     "custody-keeps-no-words",
     ("This plan keeps no words", "Este plan no guarda palabras"),
     (
+        "No words of this plan are kept here, so these were not kept. Leave them out; the person keeps what was said.",
         (
-            "By your agency's rules or by choice, no words of this plan are kept here. Keep them on paper or by heart, "
-            "as was agreed with the person."
-        ),
-        (
-            "Por las reglas de su organización o por decisión propia, aquí no se guarda ninguna palabra de este plan. "
-            "Llévelo en papel o en la memoria, según lo acordado con la persona."
+            "De este plan no se guarda aquí ninguna palabra y estas no se guardaron. Omítalas; lo hablado queda con la "
+            "persona."
         ),
     ),
     (
@@ -667,7 +664,7 @@ _problem(
 _problem(
     409,
     "own-suspension",
-    ("Nobody suspends herself", "Nadie se suspende a sí misma"),
+    ("Nobody suspends herself", "Nadie puede suspenderse"),
     (
         (
             "You cannot suspend yourself. Ask another agency admin, or end your sessions if your sign-in may be in "
@@ -976,16 +973,16 @@ _problem(
     "invalid",
     ("Something needs correcting", "Hay algo que corregir"),
     (
-        "Something in this request breaks a rule, so nothing was changed. `errors`, where given, says what and where.",
-        "Algo en esta solicitud incumple una regla y no se cambió nada. En `errors`, si está, se indica qué y dónde.",
+        "Something in this request breaks a rule, so nothing was changed. Correct what is named and send it again.",
+        "Algo en esta solicitud incumple una regla y no se cambió nada. Corrija lo que se indica y envíela de nuevo.",
     ),
     (
         "A value is missing, too long, of another kind than expected, or unknown here.",
         "Un valor falta, es demasiado largo, es de otro tipo que el esperado o aquí no se conoce.",
     ),
     (
-        "Each `pointer` is the place, each `message` the rule. Correct those and send the request again.",
-        "Cada `pointer` es el lugar y cada `message` la regla. Corrija eso y envíe la solicitud otra vez.",
+        "In `errors` each `pointer` is the place, each `message` the rule. Without `errors`, compare with /docs.",
+        "En `errors`, cada `pointer` es el lugar y cada `message` la regla. Si no hay `errors`, compare con /docs.",
     ),
     request="POST /v1/clients\nContent-Type: application/json\n\n{}",
     errors=(("", "name-needed", "A client needs an alias or a legal name. One of the two is enough."),),

@@ -34,7 +34,8 @@ async def metrics(request: Request) -> Response:
     """Prometheus metrics, for loopback or with the metrics token."""
     token = request.app.state.metrics_token
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if not (_loopback(request.state.ip) or (token and hmac.compare_digest(given, token.get_secret_value()))):
+    direct = "x-forwarded-for" not in request.headers and _loopback(request.state.ip)
+    if not (direct or (token and hmac.compare_digest(given, token.get_secret_value()))):
         return problem(request, "unauthenticated")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

@@ -96,7 +96,7 @@ async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> 
             db.claim(User, known.id).set_password(db, fresh, one_time=known.must_change_password)
         return SignInSession.open(db, known.id)
 
-    opened = await front.as_system(found[0], sign_in)
+    opened = await front.as_person(*found, sign_in)
     return _signed_in(front, opened, must_change=bool(known.must_change_password))
 
 

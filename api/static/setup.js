@@ -8,7 +8,7 @@ const SPANISH = {
     "Esta página se abre con el enlace de instalación que apareció al instalar Waypost. El enlace sirve una sola vez, " +
     "durante 30 minutos. Ábralo de nuevo o pida otro a quien instaló Waypost.",
   intro:
-    "Aquí se crean su organización y su primera cuenta de administración: la de usted. Todos los datos son necesarios. " +
+    "Aquí se crean su organización y su primera cuenta de administración: la suya. Todos los datos son necesarios. " +
     "El enlace sirve una sola vez, durante 30 minutos. Si recarga esta página, abra el enlace de nuevo.",
   agency: "Su organización",
   agency_name: "Nombre de la organización",
@@ -44,6 +44,7 @@ const SAID = {
     long: "A password has at most 256 characters.",
     differs: "The two passwords are not the same.",
     correct: "Something needs correcting below.",
+    link: "The set-up link is not whole. Open it again exactly as it was shown.",
     working: "Setting up …",
     lost:
       "No answer came, so it is not certain whether it worked. Send the form once more; if the link is then refused, try to " +
@@ -57,6 +58,7 @@ const SAID = {
     long: "Una contraseña tiene como máximo 256 caracteres.",
     differs: "Las dos contraseñas no son iguales.",
     correct: "Hay algo que corregir más abajo.",
+    link: "El enlace de instalación no está completo. Ábralo de nuevo tal como apareció.",
     working: "Configurando…",
     lost:
       "No llegó respuesta y no es seguro que haya funcionado. Envíe el formulario otra vez; si entonces se rechaza el enlace, " +
@@ -168,7 +170,10 @@ async function send() {
   });
   if (response.status === 201) return null;
   const problem = await response.json().catch(() => ({}));
-  const faults = (problem.errors || []).map(({ pointer, message }) => ({ field: pointer.split("/")[1], message }));
+  const faults = (problem.errors || []).map(({ pointer, message }) => {
+    const field = (pointer || "").split("/")[1];
+    return { field, message: field === "token" ? SAID[language].link : message };
+  });
   return { summary: problem.detail || SAID[language].unexpected, faults };
 }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -96,18 +96,25 @@ def canonical(entry: dict[str, Any]) -> bytes:
     return orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
 
 
+def written(at: datetime) -> str:
+    """An instant as entries hold it: RFC 3339 in UTC with microseconds and Z."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def open_log(db: "Workspace") -> None:
-    """Begin an agency's log; the head row is what every later append locks."""
-    db.insert(_OPEN, [{"size": 0, "frontier": b""}])
+    """Begin an agency's log, unless it has one; the head row is what every later append locks."""
+    if not db.rows(_HEAD):
+        db.insert(_OPEN, [{"size": 0, "frontier": b""}])
 
 
 def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> int:
     """Add one entry as the last act of a transaction; returns its sequence. Any failure fails the transaction."""
     head = db.rows(_HEAD)[0]
-    stored = canonical(entry | {"v": FORMAT, "seq": head.size})
+    at = datetime.now(UTC)  # under the head's lock: entries are in the order of their times
+    stored = canonical(entry | {"v": FORMAT, "seq": head.size, "at": written(at)})
     row = {
         "seq": head.size,
-        "at": db.now,
+        "at": at,
         "actor_id": db.actor.id,
         "action": fact.action,
         "subject_id": fact.ids[0] if len(fact.ids) == 1 else None,
@@ -156,17 +163,20 @@ def search(
 
 @dataclass(frozen=True)
 class Verdict:
-    """What verification found: the size and root of the log, and every fault in plain words (empty = sound)."""
+    """What verification found: the size and root of the log, every fault in plain words (empty = sound), and remarks:
+    what is odd but happens on honest machines, such as a clock set back."""
 
     agency_id: UUID
     size: int
     root: str
     faults: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def verify(db: "Workspace") -> Verdict:
     """Recompute one agency's tree from its entries and compare it with the head row."""
     faults: list[str] = []
+    remarks: list[str] = []
     size, frontier, last_at = 0, b"", ""
     for seq, stored in entries(db):
         entry = orjson.loads(stored)
@@ -177,9 +187,9 @@ def verify(db: "Workspace") -> Verdict:
         if entry.get("agency") != str(db.agency_id):
             faults.append(f"entry {seq}: belongs to another agency")
         if entry.get("at", "") < last_at:
-            faults.append(f"entry {seq}: the clock went back")
+            remarks.append(f"entry {seq}: the clock went back")
         frontier, size, last_at = merkle.push(frontier, size, merkle.leaf_hash(stored)), size + 1, entry.get("at", "")
     head = db.rows(_HEAD)[0]
     if (head.size, head.frontier) != (size, frontier):
         faults.append(f"the head row says {head.size} entries with another root than the {size} entries stored")
-    return Verdict(db.agency_id, size, merkle.root(frontier).hex(), tuple(faults))
+    return Verdict(db.agency_id, size, merkle.root(frontier).hex(), tuple(faults), tuple(remarks))

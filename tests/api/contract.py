@@ -9,7 +9,7 @@ from uuid import UUID
 from tests.conftest import Api
 from tests.world import TEMPLATE
 
-SECTIONS = ["everyday", "leaving", "children", "work"]
+SECTIONS = ["home", "work", "technology", "bag"]
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PROBLEM = {"type", "title", "status", "code", "detail", "instance", "request_id", "retryable"}
 NOWHERE = "5b1f5b5e-3c0d-4a57-9d2c-6a5d3f0e9c11"  # a random id that no row has

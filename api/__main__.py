@@ -1,0 +1,5 @@
+"""`python -m api VERB`."""
+
+from api.cli import main
+
+main()

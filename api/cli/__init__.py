@@ -1,0 +1,36 @@
+"""The command line: where a verb starts, how it ends (0 done, 1 a check found something, 2 usage, 3 cannot run).
+
+Read `verbs` (every verb on one page), `say` (what verbs print), `house` (settings, keys, database), then the verb.
+Nothing heavy is imported before a verb runs, so that `--help` answers at once.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+from typer import TyperException
+
+from api.cli import say, verbs
+
+
+def main() -> NoReturn:
+    """Run the verb named on the command line and exit with its code."""
+    os.umask(0o077)  # whatever is written here is for its owner alone
+    try:
+        code = verbs.app(prog_name=say.PROGRAM, standalone_mode=False)
+    except TyperException as error:
+        code = _usage(error)
+    except (KeyboardInterrupt, BrokenPipeError):
+        code = say.CANNOT_RUN
+    sys.exit(code or 0)
+
+
+def _usage(error: TyperException) -> int:
+    """Wrong words on the command line, in one line. Without any words: the help."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else say.PROGRAM
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())
+        return say.USAGE
+    print(f"waypost: {error.format_message()} Next: {path} --help", file=sys.stderr)
+    return error.exit_code

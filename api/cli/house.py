@@ -1,0 +1,91 @@
+"""Opening an installation for a verb: settings, keys, database, each checked before any data are touched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+
+import migrations
+from api.cli.embedded import EmbeddedFile
+from api.cli.say import PROGRAM, Trouble
+from api.keys import open_vault
+from api.settings import Settings
+from models import agency
+from models.access import PLATFORM, Actor
+from models.database import Database, Workspace
+from models.errors import KeyRefused
+from models.vault.keys import Vault
+from migrations import Fit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class House:
+    """An installation that may be worked with."""
+
+    settings: Settings
+    database: Database
+    file: EmbeddedFile | None
+
+    def platform(self, work: Callable[[Workspace], T]) -> T:
+        """A unit of work on what belongs to no agency."""
+        return self.within(PLATFORM, work)
+
+    def within(self, agency_id: UUID, work: Callable[[Workspace], T]) -> T:
+        """A unit of work inside one agency, as the command line."""
+        return self.database.transact(Actor.system(agency_id, kind="command"), work)
+
+    def agencies(self) -> list[Any]:
+        """Every agency: agency_id, name, demo."""
+        return self.platform(agency.all_agencies)
+
+    def agency(self, named: str) -> Any:
+        """The agency of this id or name. Trouble when there is none, or more than one of the name."""
+        found = [a for a in self.agencies() if named in (str(a.agency_id), a.name)]
+        if len(found) == 1:
+            return found[0]
+        what = "Several agencies have this name" if found else "There is no such agency"
+        raise Trouble(what, "Every person and every client belongs to exactly one", f"{PROGRAM} agency list")
+
+
+def open_house(settings: Settings | None = None) -> House:
+    """Open the keys, then the database, then check that each belongs to the other. Trouble or KeyRefused, before any
+    data are touched."""
+    settings = settings or Settings()
+    vault = open_vault(settings)
+    file = EmbeddedFile.of(settings.app_url())
+    if file:
+        file.must_exist()
+    house = House(settings, Database(settings.app_url(), vault, settings.database_pool), file)
+    must_fit(house.database.engine)
+    must_belong(house, vault)
+    return house
+
+
+def must_fit(engine: sa.Engine) -> None:
+    """Trouble unless the database has the shape this code was written for."""
+    said = {
+        Fit.EMPTY: ("The database is empty", "Its tables have to be made first", f"{PROGRAM} db upgrade"),
+        Fit.BEHIND: (
+            "The database is older than this code",
+            "This code would look for columns that are not there",
+            f"{PROGRAM} db backup && {PROGRAM} db upgrade",
+        ),
+        Fit.AHEAD: (
+            "The database was made by a newer version of Waypost",
+            "This code does not know its rules and could break what it holds",
+            "install the newer version again, or restore the backup made before its upgrade",
+        ),
+    }
+    if (fit := migrations.fit(engine)) is not Fit.FITS:
+        raise Trouble(*said[fit])
+
+
+def must_belong(house: House, vault: Vault) -> None:
+    """The canary: every agency's wrapped key has to open under this root key. KeyRefused before any data are touched."""
+    for row in house.agencies():
+        if not house.within(row.agency_id, vault.check):
+            raise KeyRefused("an agency has lost its key; restore the newest backup of the database")

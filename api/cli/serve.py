@@ -1,0 +1,159 @@
+"""Serving: every reason not to, then uvicorn until a signal says stop."""
+
+import contextlib
+import ipaddress
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from api import log
+from api.app import VERSION, create_app
+from api.cli.house import House, open_house
+from api.cli.say import PROGRAM, Answer, Trouble, tell
+from api.settings import Environment, Settings
+
+DRAIN = 15  # seconds for requests under way; the lane and the process have the rest of 30
+LOOK = 1.0  # seconds between two looks at the database file
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Announce = Callable[[], None]
+
+
+def serve(*, as_json: bool) -> Answer:
+    """Serve this installation until SIGTERM. Trouble, before anything listens, when it must not be served."""
+    with listening(Settings()) as (settings, port):
+        house = open_to_serve(settings)
+        run(house, port, lambda: tell(greeting(settings), as_json=as_json))
+    return Answer({})
+
+
+def open_to_serve(settings: Settings) -> House:
+    """The installation, locked for this process and found sound."""
+    if settings.env is Environment.PRODUCTION:
+        must_speak_tls(settings)
+    house = open_house(settings)
+    if house.file:
+        house.file.lock()
+        house.file.must_be_sound()
+    return house
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def must_speak_tls(settings: Settings) -> None:
+    """Trouble for an address others can reach without a proxy that speaks TLS in front (named by public_url)."""
+    if not is_loopback(settings.host) and not (settings.public_url or "").startswith("https://"):
+        raise Trouble(
+            f"WAYPOST_HOST={settings.host} can be reached from other machines and WAYPOST_PUBLIC_URL is no https address",
+            "Passwords and plans would travel unencrypted",
+            "put a proxy with TLS in front and set WAYPOST_PUBLIC_URL=https://…, or leave WAYPOST_HOST at 127.0.0.1",
+        )
+
+
+@contextlib.contextmanager
+def listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
+    """The port, taken early so that a taken one is told at once; connections are accepted when the service is ready."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as port:
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            port.bind((settings.host.strip("[]"), settings.port))
+        except OSError as error:
+            raise Trouble(
+                f"{settings.host}:{settings.port} cannot be listened on ({error.strerror})",
+                "Most often another program, or another Waypost, has the port already",
+                "stop that one, or choose another port: PORT=8001 make demo, or WAYPOST_PORT=8001 for the others",
+            ) from None
+        yield settings, port
+
+
+def greeting(settings: Settings) -> Answer:
+    """Where the service is, said when it answers."""
+    url = settings.origin()
+    data = {"serving": url, "docs": f"{url}/docs" if settings.docs else None, "pid": os.getpid(), "version": VERSION}
+    lines = [f"Waypost {VERSION} serves {url}" + (f" (API documentation: {url}/docs)" if settings.docs else "")]
+    return Answer(data, [*lines, "Ctrl-C stops it."])
+
+
+def run(house: House, port: socket.socket, announce: Announce) -> None:
+    """Answer requests until SIGTERM or Ctrl-C, then finish what is under way. Trouble when the database file goes."""
+    app = create_app(house.settings, house.database)
+    server = _Server(_config(app), announce)
+    for number in SIGNALS:  # uvicorn raises a signal again after draining; by default that would end in an error code
+        signal.signal(number, lambda *_: None)
+    gone = _watch(house, server)
+    log.logger().info("serving", port=house.settings.port, pid=os.getpid(), version=VERSION, database=_kind(house))
+    server.run(sockets=[port])
+    log.logger().info("stopped", pid=os.getpid())
+    house.database.engine.dispose()
+    if gone.is_set():
+        raise Trouble(
+            f"The database file of this server was deleted or replaced, so it stopped: {house.file and house.file.path}",
+            "What came in since would have been lost; it was refused instead",
+            f"put the file back (or restore a backup), then {PROGRAM} serve",
+        )
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",  # h11 serves the request hidden behind a doubled length (GUARD 8)
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=2_000,
+        backlog=1_024,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=DRAIN,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Announce) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+
+def _watch(house: House, server: uvicorn.Server) -> threading.Event:
+    """SQLite: stop the server when its file is deleted or replaced; until it stops, every write is refused."""
+    gone = threading.Event()
+    if house.file is None:
+        return gone
+    same = house.file.guard(house.database.engine)
+
+    def look() -> None:
+        while not server.should_exit:
+            time.sleep(LOOK)
+            if not same():
+                gone.set()
+                server.should_exit = True
+
+    threading.Thread(target=look, name="file-watch", daemon=True).start()
+    return gone
+
+
+def _kind(house: House) -> str:
+    return house.database.engine.dialect.name

@@ -1,0 +1,82 @@
+"""Errors that any verb may meet, as a Trouble: what happened, why it matters, the next command."""
+
+import psycopg
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from api.cli.say import PROGRAM, Trouble
+from models.content import ContentError
+from models.errors import DomainError, Invalid, KeyRefused, Unavailable
+
+_SAID = {
+    "email-taken": "The address has a sign-in already",
+    "auditor-and-content": "An auditor cannot also be an advocate or supervisor",
+}
+
+
+def explained(error: Exception) -> Trouble:
+    """The trouble an error stands for. Of an unexpected one only its kind and place are told: it may carry content."""
+    if isinstance(error, Trouble):
+        return error
+    if isinstance(error, KeyRefused):
+        return _keys(error)
+    if isinstance(error, ValidationError):
+        return _setting(error)
+    if isinstance(error, ContentError):
+        return Trouble(error.lines[0], "Content with a fault is not loaded", f"{PROGRAM} content lint")
+    if isinstance(error, Unavailable | sa.exc.OperationalError | sa.exc.TimeoutError | psycopg.OperationalError):
+        return _database(error)
+    if isinstance(error, DomainError):
+        return _refused(error)
+    if isinstance(error, OSError):
+        what = f"{error.strerror or type(error).__name__}: {error.filename or 'no file named'}"
+        return Trouble(what, "The command needs it", f"mend that, then the same command again; or {PROGRAM} doctor")
+    kind = f"{type(error).__name__} at {_innermost(error)}"
+    return Trouble(f"Something unexpected failed ({kind})", "Nothing half-done was kept", f"{PROGRAM} doctor")
+
+
+def _keys(error: KeyRefused) -> Trouble:
+    what, _, remedy = str(error).partition("; ")
+    return Trouble(
+        what[:1].upper() + what[1:],
+        "Nothing stored can be opened without its keys; they are looked for in WAYPOST_KEYS_DIR",
+        remedy.replace("python -m api", PROGRAM)
+        or "restore the key files that belong to this database from their backup",
+    )
+
+
+def _setting(error: ValidationError) -> Trouble:
+    """Settings by name and rule, never the value."""
+    names = ", ".join(
+        f"WAYPOST_{'.'.join(str(step) for step in found['loc']).upper()} ({found['msg']})"
+        for found in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+    return Trouble(f"Not a valid setting: {names}", "Nothing starts on a guess", "correct it; README.md lists them all")
+
+
+def _database(error: Exception) -> Trouble:
+    """Of a driver's words only the first line: the address it tried, never a password."""
+    cause = getattr(error, "orig", None)
+    said = f" ({str(cause).splitlines()[0].rstrip('.')})" if cause and str(cause) else ""
+    busy = isinstance(error, Unavailable) and error.reason == "database-busy"
+    what = "Another process holds the database" if busy else "The database does not answer"
+    return Trouble(f"{what}{said}", "Nothing was changed", f"the same command again; if it stays so: {PROGRAM} doctor")
+
+
+def _refused(error: DomainError) -> Trouble:
+    faults = (
+        "; ".join(f"{fault.pointer.strip('/')}: {fault.message or fault.code}" for fault in error.faults)
+        if (isinstance(error, Invalid))
+        else ""
+    )
+    what = _SAID.get(error.reason, f"Refused: {faults or error.reason}")
+    return Trouble(
+        what.rstrip("."), "Nothing was changed", "correct it and run the command again; --help lists what it takes"
+    )
+
+
+def _innermost(error: BaseException) -> str:
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return "?" if step is None else f"{step.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno}"

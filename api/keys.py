@@ -1,0 +1,36 @@
+"""The key files of an installation: making them once, and opening the vault with them."""
+
+from api.settings import Environment, Settings
+from models.errors import KeyRefused
+from models.vault.keys import Vault
+from models.vault.roots import FileRoot
+from models.vault.service import ServiceKeys
+
+ROOT, SERVICE = "root.json", "service.json"
+
+
+def open_vault(settings: Settings) -> Vault:
+    """The vault behind this installation's key files. Raises KeyRefused, one line, when a file is missing, readable by
+    others or damaged, and for demo keys in production. Makes nothing."""
+    root = FileRoot(settings.keys / ROOT)
+    if root.demo and settings.env is Environment.PRODUCTION:
+        raise KeyRefused(
+            f"root key file {root.path} belongs to a demo; point WAYPOST_KEYS_DIR to this installation's own keys"
+        )
+    return Vault(root, ServiceKeys(settings.keys / SERVICE))
+
+
+def have_keys(settings: Settings) -> bool:
+    """Whether any key file is there."""
+    return any((settings.keys / name).exists() for name in (ROOT, SERVICE))
+
+
+def make_keys(settings: Settings, *, demo: bool = False) -> None:
+    """Make both key files (0600). Raises KeyRefused, changing nothing, when one of them is there."""
+    for name in (ROOT, SERVICE):
+        if (settings.keys / name).exists():
+            raise KeyRefused(
+                f"{settings.keys / name} is there already and nothing was changed; keep it, and back it up"
+            )
+    ServiceKeys.create(settings.keys / SERVICE)
+    FileRoot.create(settings.keys / ROOT, demo=demo)
