@@ -1,12 +1,12 @@
 """The caseload: whom an advocate works with, soonest review first."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import EPOCH, ID, INSTANT, columns, table_of
+from models.base import ID, INSTANT, columns, table_of
 from models.checklist import ItemStatus
 from models.client import Assignment, Client
 from models.ledger.action import Action
@@ -57,10 +57,12 @@ _AGENCYS = Query(
     .limit(_MOST)
 )
 
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)  # before every review: some are overdue for longer than computers count
+
 
 def caseload(db: "Workspace", *, mine: bool, most: int, after: tuple[datetime, UUID] | None = None) -> list[Any]:
     """The caller's own clients, or all she may see, with names, contact and the active plan's progress."""
-    at, client_id = after or (EPOCH, UUID(int=0))
+    at, client_id = after or (_FIRST, UUID(int=0))
     found = db.rows(_MINE if mine else _AGENCYS, most=most, after_at=at, after_id=client_id)
     db.note(Action.CASELOAD_READ, "clients", [row.id for row in found])
     return found

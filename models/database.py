@@ -243,7 +243,7 @@ def _stay_inside(state: ORMExecuteState) -> None:
     db = cast(Workspace, state.session)
     if not state.is_select or not state.is_orm_statement:
         raise UnexplainedWrite("a Workspace reads models and changes rows through their verbs")
-    if any(_joins(part) for part in iterate(state.statement)):
+    if any(_joins(part) for part in iterate(cast(Any, state.statement))):
         raise UnexplainedWrite("a join is a Query of models/rows.py: the ORM's walls miss a joined alias")
     state.statement = state.statement.options(*_walls(db))
 

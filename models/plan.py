@@ -114,9 +114,11 @@ class Plan(ClientRecord, Progress, table=True):
         sections: Sequence[str] | None = None,
         language: str | None = None,
         custody: Custody | None = None,
+        copy_from: UUID | None = None,
     ) -> UUID:
         """A new plan for an open client from a template's chosen sections (all that are not hidden when none are
-        named). Returns its id. Conflict for closed clients and retired templates, Invalid for unknown sections."""
+        named), with the survivor's words of an earlier plan of hers when asked. Returns its id. Conflict for closed
+        clients and retired templates, Invalid for unknown sections or plans."""
         must_be_open(db, client_id)
         settings, _ = local(db)
         pinned = pin(db, template_id, version)
@@ -139,7 +141,30 @@ class Plan(ClientRecord, Progress, table=True):
         db.create_many(_ADD, Action.PLAN_CREATED, [row])
         db.create_many(ADD_SECTIONS, None, parts)
         db.create_many(ADD_ITEMS, None, items)
+        if copy_from is not None:
+            db.find(Plan, plan_id).carry_over(db, copy_from)
         return plan_id
+
+    def carry_over(self, db: "Workspace", earlier_id: UUID) -> None:
+        """Take the survivor's words from an earlier plan of hers, item by item of the same key, and its shared facts.
+        What was ticked there is not ticked here. Invalid when she has no such plan."""
+        found = db.all(sa.select(Plan).where(_P.id == earlier_id, _P.client_id == self.client_id))
+        if not found:
+            raise Invalid(Fault("/copy_from", "unknown-plan", "The client has no such plan."))
+        self.must_keep_words()
+        earlier: Plan = found[0]
+        theirs, ours = (_keys(document(db, plan.pinned)) for plan in (earlier, self))
+        before = {theirs[row.source]: row for row in items_of(db, earlier.id, self.client_id) if row.source}
+        for row in items_of(db, self.id, self.client_id):
+            said = before.get(ours[row.source])
+            if said is not None and (said.text or said.detail):
+                item = db.claim(ChecklistItem, row.id)
+                item.text, item.detail, item.whose_words = said.text, said.detail, said.whose_words
+                db.record(Action.CHECKLIST_ITEM_UPDATED, item)
+        if earlier.facts:
+            db.claim(Plan, self.id).facts = earlier.facts
+            db.record(Action.PLAN_UPDATED, self)
+        db.flush()
 
     def activate(self, db: "Workspace") -> None:
         """Make it the plan in use; the one before is superseded. Doing it twice changes nothing."""
@@ -313,6 +338,11 @@ def _chosen(source: TemplateDocument, keys: Sequence[str] | None) -> list[int]:
     if faults:
         raise Invalid(*faults)
     return [numbers[key] for key in dict.fromkeys(keys)]
+
+
+def _keys(source: TemplateDocument) -> dict[int, str]:
+    """Item number -> key, over the whole document."""
+    return dict(enumerate((item.key for section in source.sections for item in section.items), 1))
 
 
 def _parts(

@@ -108,6 +108,8 @@ def client_in_sight() -> "Query":
 def _walled_tables(statement: Any) -> list[tuple[Any, bool]]:
     """The agency tables and aliases a statement reads, each with whether an outer join may leave it empty."""
     parts = list(iterate(statement))
+    if isinstance(statement, sa.Select):  # what .join() was told becomes a Join only here
+        parts += [part for source in statement.get_final_froms() for part in iterate(source)]
     outer = {id(part) for join in parts if isinstance(join, sa.Join) and join.isouter for part in iterate(join.right)}
     named = {id(part): part for part in parts if isinstance(part, sa.Table | sa.Alias)}
     inner = {id(part.element) for part in named.values() if isinstance(part, sa.Alias)}

@@ -135,6 +135,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "There is no such person at this agency.",
         "No hay ninguna persona así en esta organización.",
     ),
+    "unknown-plan": (
+        "There is no such plan of this client.",
+        "No existe ese plan de esta persona.",
+    ),
     "unknown-version": (
         "There is no such published version.",
         "No existe esa versión publicada.",

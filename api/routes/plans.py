@@ -24,6 +24,7 @@ from models.plan import Plan, PlanStatus, plans_of, read
 from models.template import Pinned, PinnedWords, words
 
 router = APIRouter(tags=["plans"], route_class=Door)
+RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
 FactName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
@@ -40,6 +41,8 @@ class PlanIn(In):
     """The agency's when not said."""
     custody: Custody | None = None
     """How much is kept; only as strict as the agency's default, or stricter."""
+    copy_from: UUID | None = None
+    """An earlier plan of hers whose words are to be taken over."""
 
 
 class PlanPatch(Patch):
@@ -148,6 +151,8 @@ class PlanOut(Out):
     status: PlanStatus
     custody: Custody
     language: str
+    dir: str
+    """Direction of its script: ltr or rtl."""
     translation: TranslationState
     """How far the words in this language may be trusted: source, draft or reviewed."""
     progress: Progress
@@ -258,6 +263,7 @@ def _whole(db: Workspace, plan: Any) -> PlanOut:
         status=plan.status,
         custody=plan.custody,
         language=text.language,
+        dir="rtl" if text.language.split("-")[0] in RIGHT_TO_LEFT else "ltr",
         translation=text.translation,
         progress=Progress.of(plan),
         facts=facts,
