@@ -18,7 +18,6 @@ import uvloop
 LONGEST = 60.0  # seconds; no job lasts longer
 MOST_CONNECTIONS = 256
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Job(TypedDict):
@@ -35,7 +34,8 @@ class Job(TypedDict):
 
 
 class Sample(TypedDict):
-    """What one job measured. Latencies in seconds, `cpu` the server's CPU seconds of all threads, `rss` its bytes."""
+    """What one job measured. Latencies in seconds; CPU in seconds of the server (all threads), of the generator, and of
+    everything else on this machine (a database server, other people's work); memory in bytes."""
 
     count: int
     seconds: float
@@ -43,7 +43,9 @@ class Sample(TypedDict):
     p99: float
     cpu: float
     own_cpu: float
+    other_cpu: float
     rss: int
+    anonymous: int
     errors: int
     first_error: str
 
@@ -55,10 +57,18 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def rss_of(pid: int) -> int:
-    """Bytes of memory a process holds now."""
-    with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123 - as above
-        return int(file.read().split()[1]) * PAGE
+def memory_of(pid: int) -> tuple[int, int]:
+    """Bytes of memory a process holds now, and how many of them are its own (not mapped from files)."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:  # noqa: PTH123 - as above
+        lines = dict(line.split(":", 1) for line in file)
+    return int(lines["VmRSS"].split()[0]) << 10, int(lines["RssAnon"].split()[0]) << 10
+
+
+def busy() -> float:
+    """CPU seconds all processes of this machine have used."""
+    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123 - as above
+        user, nice, system, _, _, irq, softirq, *_ = (int(n) for n in file.readline().split()[1:])
+    return (user + nice + system + irq + softirq) / TICKS
 
 
 class _Run:
@@ -82,12 +92,15 @@ class _Run:
     def begin(self) -> None:
         """The warm-up is over: count from here."""
         self.latencies.clear()
-        self.cpu, self.own, self.began = cpu_of(self.job["pid"]), time.process_time(), time.perf_counter()
+        self.cpu, self.own, self.all = cpu_of(self.job["pid"]), time.process_time(), busy()
+        self.began = time.perf_counter()
 
     def sample(self) -> Sample:
         ended = time.perf_counter()
         cpu, own = cpu_of(self.job["pid"]) - self.cpu, time.process_time() - self.own
+        everything = busy() - self.all
         taken = sorted(self.latencies) or [0.0]
+        rss, anonymous = memory_of(self.job["pid"])
         return Sample(
             count=len(self.latencies),
             seconds=ended - self.began,
@@ -95,7 +108,9 @@ class _Run:
             p99=taken[min(len(taken) - 1, len(taken) * 99 // 100)],
             cpu=cpu,
             own_cpu=own,
-            rss=rss_of(self.job["pid"]),
+            other_cpu=max(0.0, everything - cpu - own),
+            rss=rss,
+            anonymous=anonymous,
             errors=self.errors,
             first_error=self.first_error,
         )
@@ -160,7 +175,9 @@ def _content_length(head: bytes) -> int:
 
 async def _measure(job: Job) -> Sample:
     run, loop = _Run(job), asyncio.get_running_loop()
-    made = [await loop.create_connection(lambda: _Connection(run), "127.0.0.1", job["port"]) for _ in range(job["connections"])]
+    made = []
+    for _ in range(job["connections"]):
+        made.append(await loop.create_connection(lambda: _Connection(run), "127.0.0.1", job["port"]))
     run.begin()
     for _, connection in made:
         connection.ask()

@@ -148,6 +148,7 @@ class Figures:
     p99_ms: float
     cpu_ms: float
     generator_ms: float
+    other_cores: float
     requests: int
 
     @classmethod
@@ -163,5 +164,6 @@ class Figures:
             p99_ms=median(*(s["p99"] * 1000 for s in samples)),
             cpu_ms=median(*(s["cpu"] * 1000 / s["count"] for s in samples)),
             generator_ms=median(*(s["own_cpu"] * 1000 / s["count"] for s in samples)),
+            other_cores=median(*(s["other_cpu"] / s["seconds"] for s in samples)),
             requests=sum(s["count"] for s in samples),
         )

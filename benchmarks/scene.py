@@ -1,6 +1,7 @@
 """The scene that is measured: one agency, an advocate with 2,000 clients, each with an active plan of 5 × 9 items."""
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from models.access import Permission
-from models.checklist import ADD_ITEMS, ADD_SECTIONS, ItemStatus, Whose, item_id, new_plan_id, section_id
+from models.checklist import ADD_ITEMS, ADD_SECTIONS, ItemStatus, Whose, item_id, items_of, new_plan_id, section_id
 from models.client import Assignment, Client
 from models.content import ItemKind, TemplateDocument
 from models.database import Database, Workspace
@@ -233,3 +234,14 @@ def _review(db: Workspace, client_id: UUID, plan_id: UUID, due: datetime) -> dic
         "created_at": db.now,
     }
 
+
+
+def wrong_counters(db: Workspace, plans: list[UUID]) -> list[UUID]:
+    """Which of these plans count other items than they have: a tick was lost."""
+    wrong = []
+    for plan_id in plans:
+        plan = db.find(Plan, plan_id)
+        found = Counter(item.status for item in items_of(db, plan.id, plan.client_id))
+        if any(getattr(plan, status.value) != found[status] for status in ItemStatus):
+            wrong.append(plan_id)
+    return wrong

@@ -15,7 +15,7 @@ from models.access import Actor
 from models.base import BYTES, AgencyRecord, columns, id_field, instant_field, table_of, within
 from models.errors import NotFound, Unauthenticated
 from models.ledger.action import Action
-from models.rows import Query
+from models.rows import Change, Query
 from models.user import User, UserStatus, roles_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ ABSOLUTE = timedelta(hours=12)
 IDLE = timedelta(minutes=60)
 GRACE = timedelta(seconds=10)  # a lost answer gets the same successor this long
 MOST = 10  # sessions a person
+KEPT = timedelta(days=30)  # a session's row outlives it this long, for questions about it
 PREFIX = "wpr_"
 
 
@@ -173,3 +174,11 @@ def actor_of(db: "Workspace", session_id: UUID, user_id: UUID) -> Actor:
         auth=row.auth,
         must_change_password=bool(row.must_change_password),
     )
+
+
+_FORGET = Change(sa.delete(table_of(SignInSession)).where(_N.expires_at < sa.bindparam("before", required=True)))
+
+
+def forget_dead(db: "Workspace") -> int:
+    """Drop sessions that ended a month ago; the ledger keeps that they were. Returns how many."""
+    return db.change(_FORGET, before=db.now - KEPT)

@@ -30,7 +30,8 @@ class SetupLink(AgencyRecord, table=True):
 
     @classmethod
     def make(cls, db: "Workspace") -> str:
-        """A new link's token (256 bits); shown once, stored hashed."""
+        """A new link's token (256 bits); shown once, stored hashed. Links made before it work no more."""
+        db.change(_VOID, at=db.now)
         token = secrets.token_urlsafe(32)
         digest = sha256(token.encode()).digest()
         db.create(cls, Action.SETUP_LINK_MADE, token_hash=digest, expires_at=db.now + LIFE)
@@ -43,6 +44,9 @@ _USE = Change(
     sa.update(table_of(SetupLink))
     .where(_L.token_hash == _TOKEN, _L.used_at.is_(None), _L.expires_at > sa.bindparam("at", required=True))
     .values(used_at=sa.bindparam("at", required=True))
+)
+_VOID = Change(
+    sa.update(table_of(SetupLink)).where(_L.used_at.is_(None)).values(used_at=sa.bindparam("at", required=True))
 )
 _GIVE_BACK = Change(sa.update(table_of(SetupLink)).where(_L.token_hash == _TOKEN).values(used_at=None))
 

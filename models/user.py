@@ -183,3 +183,12 @@ def note_refusal(db: "Workspace", user_id: UUID) -> None:
     """Keep the fact that somebody tried to sign in as this person and failed."""
     db.outcome = "invalid-credentials"
     db.note(Action.SESSION_REFUSED, "users", [user_id])
+
+
+_COUNT = Query(sa.select(sa.func.count(_U.id).label("people")))
+
+
+def head_count(db: "Workspace") -> int:
+    """How many people the agency has, suspended ones too."""
+    people: int = db.one(_COUNT).people
+    return people

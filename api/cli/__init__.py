@@ -10,27 +10,28 @@ from typing import NoReturn
 
 from typer import TyperException
 
-from api.cli import say, verbs
+from api.cli.say import CANNOT_RUN, PROGRAM, USAGE
+from api.cli.verbs import app
 
 
 def main() -> NoReturn:
     """Run the verb named on the command line and exit with its code."""
     os.umask(0o077)  # whatever is written here is for its owner alone
     try:
-        code = verbs.app(prog_name=say.PROGRAM, standalone_mode=False)
+        code = app(prog_name=PROGRAM, standalone_mode=False)
     except TyperException as error:
         code = _usage(error)
     except (KeyboardInterrupt, BrokenPipeError):
-        code = say.CANNOT_RUN
+        code = CANNOT_RUN
     sys.exit(code or 0)
 
 
 def _usage(error: TyperException) -> int:
     """Wrong words on the command line, in one line. Without any words: the help."""
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else say.PROGRAM
+    path = context.command_path if context else PROGRAM
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
-        return say.USAGE
+        return USAGE
     print(f"waypost: {error.format_message()} Next: {path} --help", file=sys.stderr)
     return error.exit_code

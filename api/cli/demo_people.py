@@ -140,7 +140,9 @@ LIGHTHOUSE = DemoAgency(
                 review_in_days=20,
             ),
         ),
-        DemoClient("lea@lighthouse.example", "Gannet", ("es", "en"), plan=DemoPlan(("technology",), "es", active=False)),
+        DemoClient(
+            "lea@lighthouse.example", "Gannet", ("es", "en"), plan=DemoPlan(("technology",), "es", active=False)
+        ),
     ),
 )
 

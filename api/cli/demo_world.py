@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from api.cli.demo_people import AGENCIES, DemoAgency, DemoClient, DemoPlan, Member
@@ -53,7 +53,9 @@ class Builder:
 
     def _hire(self, db: Workspace, who: Member) -> UUID:
         unknown = self._passwords.hash_now(one_time())  # a start of the demo sets one that somebody knows
-        user = User.hire(db, who.email, who.name, [who.role], unknown, must_change_password=False, language=who.language)
+        user = User.hire(
+            db, who.email, who.name, [who.role], unknown, must_change_password=False, language=who.language
+        )
         return user.id
 
     def _as(self, email: str, permission: Permission, work: Callable[[Workspace], T]) -> T:
@@ -71,7 +73,7 @@ class Builder:
     def _take_on(self, client: DemoClient, zone: str) -> None:
         by = client.advocate
         contact = {"warning": client.warning, "safe_hours": client.safe_hours, "preferred_channel": "text"}
-        known = {"alias": client.alias, "languages": list(client.languages), "opened_on": date.today()}  # noqa: DTZ011
+        known: dict[str, Any] = {"alias": client.alias, "languages": list(client.languages), "opened_on": date.today()}  # noqa: DTZ011
         client_id = self._as(
             by,
             Permission.CLIENT_CREATE,

@@ -129,7 +129,7 @@ class EmbeddedFile:
 
 
 def seal_backup(target: Path) -> str:
-    """Make a finished backup durable and put its SHA-256 beside it, as sha256sum --check reads it. Returns it in hex."""
+    """Make a finished backup durable and put its SHA-256 beside it for sha256sum --check. Returns it in hex."""
     with target.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n")

@@ -12,12 +12,12 @@ from api.cli.embedded import EmbeddedFile
 from api.cli.say import PROGRAM, Trouble
 from api.keys import open_vault
 from api.settings import Settings
+from migrations import Fit
 from models import agency
 from models.access import PLATFORM, Actor
 from models.database import Database, Workspace
 from models.errors import KeyRefused
 from models.vault.keys import Vault
-from migrations import Fit
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ def must_fit(engine: sa.Engine) -> None:
 
 
 def must_belong(house: House, vault: Vault) -> None:
-    """The canary: every agency's wrapped key has to open under this root key. KeyRefused before any data are touched."""
+    """The canary: every agency's wrapped key has to open under this root key, or KeyRefused."""
     for row in house.agencies():
         if not house.within(row.agency_id, vault.check):
             raise KeyRefused("an agency has lost its key; restore the newest backup of the database")

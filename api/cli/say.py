@@ -1,4 +1,4 @@
-"""What a verb says: an answer as text or JSON, a trouble in one line, a secret to a terminal only, a bar on long work."""
+"""What a verb says: answers as text or JSON, troubles in one line, secrets to a terminal only, bars on long work."""
 
 import json
 import os

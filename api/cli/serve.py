@@ -16,6 +16,7 @@ from api import log
 from api.app import VERSION, create_app
 from api.cli.house import House, open_house
 from api.cli.say import PROGRAM, Answer, Trouble, tell
+from api.protocol import HardenedProtocol
 from api.settings import Environment, Settings
 
 DRAIN = 15  # seconds for requests under way; the lane and the process have the rest of 30
@@ -56,7 +57,7 @@ def must_speak_tls(settings: Settings) -> None:
     """Trouble for an address others can reach without a proxy that speaks TLS in front (named by public_url)."""
     if not is_loopback(settings.host) and not (settings.public_url or "").startswith("https://"):
         raise Trouble(
-            f"WAYPOST_HOST={settings.host} can be reached from other machines and WAYPOST_PUBLIC_URL is no https address",
+            f"WAYPOST_HOST={settings.host} is open to other machines and WAYPOST_PUBLIC_URL is no https address",
             "Passwords and plans would travel unencrypted",
             "put a proxy with TLS in front and set WAYPOST_PUBLIC_URL=https://…, or leave WAYPOST_HOST at 127.0.0.1",
         )
@@ -100,7 +101,7 @@ def run(house: House, port: socket.socket, announce: Announce) -> None:
     house.database.engine.dispose()
     if gone.is_set():
         raise Trouble(
-            f"The database file of this server was deleted or replaced, so it stopped: {house.file and house.file.path}",
+            f"The server stopped because its database file was deleted or replaced ({house.file and house.file.path})",
             "What came in since would have been lost; it was refused instead",
             f"put the file back (or restore a backup), then {PROGRAM} serve",
         )
@@ -110,7 +111,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",  # h11 serves the request hidden behind a doubled length (GUARD 8)
+        http=HardenedProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -1,5 +1,9 @@
 """Errors that any verb may meet, as a Trouble: what happened, why it matters, the next command."""
 
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
 import psycopg
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -16,21 +20,9 @@ _SAID = {
 
 def explained(error: Exception) -> Trouble:
     """The trouble an error stands for. Of an unexpected one only its kind and place are told: it may carry content."""
-    if isinstance(error, Trouble):
-        return error
-    if isinstance(error, KeyRefused):
-        return _keys(error)
-    if isinstance(error, ValidationError):
-        return _setting(error)
-    if isinstance(error, ContentError):
-        return Trouble(error.lines[0], "Content with a fault is not loaded", f"{PROGRAM} content lint")
-    if isinstance(error, Unavailable | sa.exc.OperationalError | sa.exc.TimeoutError | psycopg.OperationalError):
-        return _database(error)
-    if isinstance(error, DomainError):
-        return _refused(error)
-    if isinstance(error, OSError):
-        what = f"{error.strerror or type(error).__name__}: {error.filename or 'no file named'}"
-        return Trouble(what, "The command needs it", f"mend that, then the same command again; or {PROGRAM} doctor")
+    for kinds, explain in _KNOWN:
+        if isinstance(error, kinds):
+            return explain(error)
     kind = f"{type(error).__name__} at {_innermost(error)}"
     return Trouble(f"Something unexpected failed ({kind})", "Nothing half-done was kept", f"{PROGRAM} doctor")
 
@@ -80,3 +72,24 @@ def _innermost(error: BaseException) -> str:
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     return "?" if step is None else f"{step.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno}"
+
+
+def _content(error: ContentError) -> Trouble:
+    return Trouble(error.lines[0], "Content with a fault is not loaded", f"{PROGRAM} content lint")
+
+
+def _file(error: OSError) -> Trouble:
+    what = f"{error.strerror or type(error).__name__}: {error.filename or 'no file named'}"
+    return Trouble(what, "The command needs it", f"mend that, then the same command again; or {PROGRAM} doctor")
+
+
+_AWAY = (Unavailable, sa.exc.OperationalError, sa.exc.TimeoutError, psycopg.OperationalError, sqlite3.OperationalError)
+_KNOWN: tuple[tuple[Any, Callable[[Any], Trouble]], ...] = (
+    (Trouble, lambda trouble: trouble),
+    (KeyRefused, _keys),
+    (ValidationError, _setting),
+    (ContentError, _content),
+    (_AWAY, _database),
+    (DomainError, _refused),
+    (OSError, _file),
+)

@@ -72,7 +72,10 @@ def backup(to: Path | None) -> Answer:
         digest = file.backup(target)
     else:
         digest = _dump(settings.owner_url(), target)
-    said = [f"Backed up to {target} (sha256 {digest[:16]}…).", f"The keys are not in it: keep a copy of {settings.keys} elsewhere."]
+    said = [
+        f"Backed up to {target} (sha256 {digest[:16]}…).",
+        f"The keys are not in it: keep a copy of {settings.keys} elsewhere.",
+    ]
     return Answer({"file": str(target), "sha256": digest, "bytes": target.stat().st_size}, said)
 
 
@@ -83,19 +86,26 @@ def _dump(url: str, target: Path) -> str:
     program = shutil.which("pg_dump")
     manual = f"pg_dump --format=custom --username=postgres --file={target} {address.database}, on the database server"
     if program is None:
-        raise Trouble("pg_dump is not installed here", "Only PostgreSQL's own tool makes a backup it will restore", manual)
+        raise Trouble(
+            "pg_dump is not installed here", "Only PostgreSQL's own tool makes a backup it will restore", manual
+        )
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = target.with_name(f".{target.name}.part")
     options = [f"--host={address.host}", f"--port={address.port or 5432}", f"--username={address.username}"]
     options += ["--format=custom", "--no-password", f"--file={part}"]
     password = {"PGPASSWORD": str(address.password)} if address.password else {}
     ran = subprocess.run(
-        [program, *options, str(address.database)], env={"PATH": os.defpath} | password, capture_output=True, check=False
+        [program, *options, str(address.database)],
+        env={"PATH": os.defpath} | password,
+        capture_output=True,
+        check=False,
     )
     if ran.returncode:
         part.unlink(missing_ok=True)
         said = (ran.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[0]
-        raise Trouble(f"pg_dump failed ({said})", "There is no backup; a role under row-level security cannot make one", manual)
+        raise Trouble(
+            f"pg_dump failed ({said})", "There is no backup; a role under row-level security cannot make one", manual
+        )
     part.chmod(0o600)
     part.replace(target)
     return seal_backup(target)

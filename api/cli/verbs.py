@@ -1,5 +1,6 @@
 """Every verb of the command line on one page: its words, its options, and where its work is done."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,17 +9,19 @@ import typer
 from api.cli.say import finish
 
 app = typer.Typer(
+    rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Waypost: safety plans for domestic-violence advocates. Not an emergency service.",
+    help="Waypost: safety plans for domestic-violence advocates. Not an emergency service. "
+    "Exit codes: 0 done, 1 a check found something, 2 usage, 3 cannot run.",
 )
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The address the person signs in with.")]
 
 
 def _group(name: str, about: str) -> typer.Typer:
-    made = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    made = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
     app.add_typer(made, name=name, help=about)
     return made
 
@@ -28,17 +31,205 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the demo that is there and build a new one.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Serve invented people to this machine, to try everything out."""
+    """Serve invented people to this machine alone, to try everything out."""
+    from api.cli import demo as it
 
-    from api.cli import demo as work
+    return finish(lambda: it.demo(fresh=fresh, as_json=as_json), as_json=as_json)
 
-    return finish(lambda: work.demo(fresh=fresh, as_json=as_json), as_json=as_json)
+
+@app.command()
+def start(as_json: Json = False) -> int:
+    """Serve for real use on one machine; an empty installation gets keys, tables and a set-up link."""
+    from api.cli import start as it
+
+    return finish(lambda: it.start(as_json=as_json), as_json=as_json)
 
 
 @app.command()
 def serve(as_json: Json = False) -> int:
-    """Serve the API until SIGTERM."""
+    """Serve an installation that is set up, until SIGTERM."""
+    from api.cli import serve as it
 
-    from api.cli import serve as work
+    return finish(lambda: it.serve(as_json=as_json), as_json=as_json)
 
-    return finish(lambda: work.serve(as_json=as_json), as_json=as_json)
+
+@app.command()
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="One round of chores, then end.")] = False, as_json: Json = False
+) -> int:
+    """Do the chores of every agency, again and again, until SIGTERM."""
+    from api.cli import chores as it
+
+    return finish(lambda: it.work(once=once), as_json=as_json)
+
+
+@app.command()
+def status(as_json: Json = False) -> int:
+    """Whether requests could be served now, and how many agencies and people there are."""
+    from api.cli import health as it
+
+    return finish(it.status, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Look at everything that could be wrong; each line says how to mend it."""
+    from api.cli import health as it
+
+    return finish(it.doctor, as_json=as_json)
+
+
+@app.command()
+def openapi(as_json: Json = False) -> int:
+    """Print the OpenAPI document (JSON in any case)."""
+    from api.cli import upkeep as it
+    from api.cli.say import Answer
+
+    def work() -> Answer:
+        sys.stdout.write(it.contract().decode())
+        return Answer({})
+
+    return finish(work, as_json=False)
+
+
+db = _group("db", "The database: bring it up to this code, compare, back up.")
+
+
+@db.command("upgrade")
+def db_upgrade(as_json: Json = False) -> int:
+    """Make or migrate the tables, as the owner role, and load the library."""
+    from api.cli import upgrade as it
+
+    return finish(it.upgrade, as_json=as_json)
+
+
+@db.command("check")
+def db_check(as_json: Json = False) -> int:
+    """Whether the database has the shape this code was written for."""
+    from api.cli import upgrade as it
+
+    return finish(it.check, as_json=as_json)
+
+
+@db.command("backup")
+def db_backup(
+    to: Annotated[Path | None, typer.Option("--to", help="The file to write. Default: in `backups`.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Copy the database into one file while the service goes on. The keys are not in it."""
+    from api.cli import upgrade as it
+
+    return finish(lambda: it.backup(to), as_json=as_json)
+
+
+agency = _group("agency", "Agencies: list them, found one.")
+
+
+@agency.command("list")
+def agency_list(as_json: Json = False) -> int:
+    """Every agency by id and name."""
+    from api.cli import people as it
+
+    return finish(it.list_agencies, as_json=as_json)
+
+
+@agency.command("create")
+def agency_create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")],
+    time_zone: Annotated[str, typer.Option("--time-zone", help="Such as America/New_York.")],
+    language: Annotated[str, typer.Option("--language", help="Language of its plans by default.")] = "en",
+    jurisdiction: Annotated[str, typer.Option("--jurisdiction", help="Whose numbers and legal words.")] = "us-ct",
+    as_json: Json = False,
+) -> int:
+    """Found an agency with keys and a ledger of its own."""
+    from api.cli import people as it
+
+    return finish(lambda: it.create_agency(name, time_zone, language, jurisdiction), as_json=as_json)
+
+
+user = _group("user", "People: let one in, give a new one-time password, end a suspension.")
+
+
+@user.command("create")
+def user_create(
+    email: Address,
+    agency: Annotated[str, typer.Option("--agency", help="The agency's id or name.")],
+    name: Annotated[str, typer.Option("--name", help="How the person is named to others.")],
+    role: Annotated[
+        list[str], typer.Option("--role", help="advocate, supervisor, agency_admin or auditor; repeatable.")
+    ],
+    language: Annotated[str, typer.Option("--language", help="Language of answers.")] = "en",
+    as_json: Json = False,
+) -> int:
+    """A sign-in with a one-time password: shown on a terminal, else written to a file only you can read."""
+    from api.cli import people as it
+
+    return finish(lambda: it.create_user(email, agency, name, role, language), as_json=as_json)
+
+
+@user.command("reset-password")
+def user_reset_password(email: Address, as_json: Json = False) -> int:
+    """A new one-time password; the person is signed out everywhere."""
+    from api.cli import people as it
+
+    return finish(lambda: it.reset_password(email), as_json=as_json)
+
+
+@user.command("unlock")
+def user_unlock(email: Address, as_json: Json = False) -> int:
+    """Let a suspended person back in. (Failed sign-ins slow down; they never lock anybody out.)"""
+    from api.cli import people as it
+
+    return finish(lambda: it.unlock(email), as_json=as_json)
+
+
+content = _group("content", "The library of templates: check the files, load them.")
+
+
+@content.command("lint")
+def content_lint(as_json: Json = False) -> int:
+    """Check every file of words; each fault with file, line and path."""
+    from api.cli import library as it
+
+    return finish(it.lint, as_json=as_json)
+
+
+@content.command("load")
+def content_load(as_json: Json = False) -> int:
+    """Bring new versions into the database; published ones never change."""
+    from api.cli import library as it
+
+    return finish(it.load, as_json=as_json)
+
+
+keys = _group("keys", "The key files: make them once, look at them.")
+
+
+@keys.command("new")
+def keys_new(as_json: Json = False) -> int:
+    """Make the key files of a new installation; none is ever overwritten."""
+    from api.cli import upkeep as it
+
+    return finish(it.new_keys, as_json=as_json)
+
+
+@keys.command("status")
+def keys_status(as_json: Json = False) -> int:
+    """The key files, their modes, and how many agencies they open."""
+    from api.cli import upkeep as it
+
+    return finish(it.key_status, as_json=as_json)
+
+
+audit = _group("audit", "The ledger.")
+
+
+@audit.command("verify")
+def audit_verify(
+    agency: Annotated[str | None, typer.Option("--agency", help="One agency by id or name. Default: all.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Recompute the ledgers from their entries and compare them with their heads."""
+    from api.cli import upkeep as it
+
+    return finish(lambda: it.verify_ledgers(agency), as_json=as_json)
