@@ -52,18 +52,20 @@ class Workspace(Session):
         self.keys = KeyRing(vault, self)
         self.vault = vault
         self.outcome: str | None = None
+        self._walls: list[Any] | None = None
         self._facts: list[Fact] = []
         self._explained: set[UUID] = set()
         self._claimed: set[UUID] = set()
         self._opened: dict[str, tuple[dict[UUID, UUID], set[str]]] = {}
         self._digests: list[dict[str, Any]] = []
         self._seen: set[UUID] = set()
+        self._fast_writes = False  # rows changed without the ORM, which before_flush does not see
 
     def become(self, actor: Actor, permission: Permission | None = None) -> None:
         """From nobody to somebody. With a permission: refused unless granted; sight is as far as the grant reaches."""
         if self.actor.kind != "nobody" or actor.agency_id != self.agency_id:
             raise Forbidden
-        self.actor = actor
+        self.actor, self._walls = actor, None
         if permission is None:
             self.reach = Reach.AGENCY if actor.kind in ("system", "command") else Reach.NONE
             return
@@ -72,6 +74,12 @@ class Workspace(Session):
         self.reach = actor.reach(permission)
 
     # -- reading ------------------------------------------------------------------------------------------------
+
+    def walls(self) -> list[Any]:
+        """The walls of every model, built once: they follow from who is asking."""
+        if self._walls is None:
+            self._walls = [_wall(self, model) for model in MODELS.values()]
+        return self._walls
 
     def find(self, model: type[R], row_id: UUID) -> R:
         """The row, if it is this agency's and in sight; else NotFound."""
@@ -133,10 +141,14 @@ class Workspace(Session):
             client = values[0].get(model_of(insert.table).client_column() or "")
             self.note(action, insert.table.name, [v["id"] for v in values], client)
         insert.run(self, values)
+        self._fast_writes = True
 
     def change(self, change: Change, **params: Any) -> int:
         """Run a prepared UPDATE or DELETE; `note` or `record` must say why, as for any write. Returns rows changed."""
-        return change.run(self, params)
+        changed = change.run(self, params)
+        if changed and not model_of(change.table).machinery:
+            self._fast_writes = True
+        return changed
 
     def insert(self, insert: Insert, values: Sequence[dict[str, Any]]) -> int:
         """Insert machinery rows (keys, log, idempotency). Returns rows inserted."""
@@ -178,6 +190,8 @@ class Workspace(Session):
     def finish(self) -> None:
         """Flush, then append the one entry that explains this unit. Called by the Database before its commit."""
         self.flush()
+        if self._fast_writes and not self._facts:
+            raise UnexplainedWrite("rows changed on the fast lane: note() why")
         if not self._facts and self._opened:
             self._facts.append(self._disclosure())
         if self._facts:
@@ -245,24 +259,22 @@ def _stay_inside(state: ORMExecuteState) -> None:
         raise UnexplainedWrite("a Workspace reads models and changes rows through their verbs")
     if any(_joins(part) for part in iterate(cast(Any, state.statement))):
         raise UnexplainedWrite("a join is a Query of models/rows.py: the ORM's walls miss a joined alias")
-    state.statement = state.statement.options(*_walls(db))
+    state.statement = state.statement.options(*db.walls())
 
 
 def _joins(part: Any) -> bool:
     return isinstance(part, sa.Select) and bool(part._setup_joins or part._from_obj)  # noqa: SLF001
 
 
-def _walls(db: Workspace) -> list[Any]:
-    walls: list[Any] = []
-    for model in MODELS.values():
-        table = table_of(model)
-        mine = rows.agency_wall(table, sa.literal(db.agency_id, ID))
-        client = rows.client_column(table)
-        if client is not None and db.reach is not Reach.AGENCY:
-            seen = sa.false() if db.reach is Reach.NONE else rows.sight_of(client, db.agency_id, db.actor.id)
-            mine = sa.and_(mine, seen)
-        walls.append(with_loader_criteria(model, mine, include_aliases=True))
-    return walls
+def _wall(db: Workspace, model: type[Any]) -> Any:
+    """What every ORM SELECT of a model gets: its agency, and the clients the caller may see."""
+    table = table_of(model)
+    mine = rows.agency_wall(table, sa.literal(db.agency_id, ID))
+    client = rows.client_column(table)
+    if client is not None and db.reach is not Reach.AGENCY:
+        seen = sa.false() if db.reach is Reach.NONE else rows.sight_of(client, db.agency_id, db.actor.id)
+        mine = sa.and_(mine, seen)
+    return with_loader_criteria(model, mine, include_aliases=True)
 
 
 @event.listens_for(Workspace, "before_flush")

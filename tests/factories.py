@@ -204,7 +204,13 @@ def _close_client(scene: Scene) -> None:
     scene.made(scene.api.put(scene.who, path, {"reason": scene.words("moved")}))
 
 
+def _victim(scene: Scene) -> None:
+    """Suspend somebody no other request needs."""
+    scene.ids["user_id"] = str(scene.api.world.people["aud"].actor.id)
+
+
 def _suspend(scene: Scene) -> None:
+    _victim(scene)
     scene.made(scene.api.put("ada", f"/v1/users/{scene.ids['user_id']}/suspension"))
 
 
@@ -271,7 +277,7 @@ RECIPES: dict[str, Recipe] = {
     "GET /v1/users": Recipe(),
     "GET /v1/users/{user_id}": Recipe(),
     "PATCH /v1/users/{user_id}": Recipe(lambda s: {"display_name": s.words("Ben"), "roles": ["supervisor"]}),
-    "PUT /v1/users/{user_id}/suspension": Recipe(),
+    "PUT /v1/users/{user_id}/suspension": Recipe(before=_victim),
     "DELETE /v1/users/{user_id}/suspension": Recipe(before=_suspend),
     "GET /v1/agency": Recipe(),
     "PATCH /v1/agency": Recipe(lambda s: {"name": "Harbor House", "review_interval": "P4W"}),
