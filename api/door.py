@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from inspect import iscoroutinefunction
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Header
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from api import json_gate
 from api.errors import answer, from_pydantic, unknown_parameter
 from api.gate import Errand, Front, Gate, OpenDoor, admit, bearer
+from api.shapes import Out
 from models import idempotency
 from models.database import Unit, Workspace
 from models.errors import DomainError, Fault, Invalid, NotFound
@@ -31,6 +33,7 @@ MERGE_PATCH = "application/merge-patch+json"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 NO_SUCH_VERSION = -1
 _ETAG = re.compile(r'"(\d{1,10})"')
+_LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 #: The version a change is meant for, from `If-Match: "3"`. Without a default the header is required (428); `*`, or an
@@ -126,9 +129,9 @@ class _Operation:
                 values[name] = adapter.validate_python(request.path_params[name])
             except ValidationError:
                 raise NotFound from None  # no thing has such an address
+            if str(values[name]) != request.path_params[name]:
+                raise NotFound  # braces, capitals, leading zeros: one thing has one address
             if isinstance(values[name], UUID):
-                if str(values[name]) != request.path_params[name]:
-                    raise NotFound  # braces, capitals: one thing has one address
                 named.append(values[name])
         return values, named
 
@@ -218,8 +221,8 @@ class _Operation:
             headers["etag"] = etag = f'"{version}"'
             if request.method == "GET" and etag in request.headers.get("if-none-match", ""):
                 return Response(status_code=304, headers=headers)
-        if self.status == 201 and getattr(value, "home", None):
-            headers["location"] = f"{value.home}/{value.id}"
+        if self.status == 201 and isinstance(value, Out) and value.home:
+            headers["location"] = value.address()
         if getattr(value, "language", None) and "content-language" not in headers:
             headers["content-language"] = value.language
         if isinstance(page := getattr(value, "page", None), BaseModel) and page.next_cursor:  # type: ignore[attr-defined]
@@ -245,7 +248,7 @@ def _is_list(annotation: Any) -> bool:
 async def _read(request: Request) -> bytes:
     """The body, at most 1 MiB. Raises Refusal('body-too-large') as soon as that is clear."""
     announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > MOST_BODY:
+    if not _LENGTH.fullmatch(announced) or int(announced) > MOST_BODY:
         raise Refusal("body-too-large")
     parts, size = [], 0
     async for part in request.stream():
@@ -258,5 +261,4 @@ async def _read(request: Request) -> bytes:
 
 def _next_link(request: Request, cursor: str) -> str:
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    query = "&".join(f"{name}={value}" for name, value in [*kept, ("cursor", cursor)])
-    return f'<{request.url.path}?{query}>; rel="next"'
+    return f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'

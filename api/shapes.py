@@ -44,6 +44,10 @@ class Out(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
     home: ClassVar[str | None] = None
 
+    def address(self) -> str:
+        """Where what was just made can be found."""
+        return f"{self.home}/{self.id}"  # type: ignore[attr-defined]
+
     @classmethod
     def again(cls, db: "Workspace", row_id: UUID) -> Self:
         """The same answer from the row as it is today, under today's permissions."""

@@ -132,6 +132,12 @@ class Record(SQLModel):
     def __getstate__(self) -> Any:
         raise TypeError("a row is not pickled or copied: it may carry opened text")
 
+    def __copy__(self) -> Any:
+        return self.__getstate__()  # pydantic's own copy would not ask
+
+    def __deepcopy__(self, memo: Any = None) -> Any:
+        return self.__getstate__()
+
     def model_dump(self, **_: Any) -> Any:
         """Refused: an out-shape in api/routes names every field that leaves."""
         raise TypeError("declare an out-shape in api/routes instead")

@@ -150,8 +150,8 @@ class ChecklistItem(ClientRecord, table=True):
                 raise Conflict("not-tickable")
         moves = {self.status: -1, status: 1} if self.kind.tickable and status is not self.status else {}
         count(db, self.plan_id, moves)  # the plan shows its items, so its version grows with them
-        if changes.get("text") is not None:
-            changes.setdefault("whose_words", Whose.SURVIVOR)
+        if "text" in changes:
+            changes.setdefault("whose_words", Whose.TEMPLATE if changes["text"] is None else Whose.SURVIVOR)
         for name, value in changes.items():
             setattr(self, name, value)
         db.record(Action.CHECKLIST_ITEM_UPDATED, self, *changes)

@@ -12,13 +12,13 @@ from uuid import UUID
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
+from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.sql.visitors import iterate
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from models import rows
 from models.access import Actor, Permission, Reach
-from models.base import ID, MODELS, AgencyRecord, columns, model_of, table_of
+from models.base import ID, AgencyRecord, columns, model_of
 from models.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, SealError, Stale, Unavailable
 from models.ledger import book
 from models.ledger.action import Action
@@ -52,7 +52,6 @@ class Workspace(Session):
         self.keys = KeyRing(vault, self)
         self.vault = vault
         self.outcome: str | None = None
-        self._walls: list[Any] | None = None
         self._facts: list[Fact] = []
         self._explained: set[UUID] = set()
         self._claimed: set[UUID] = set()
@@ -65,7 +64,7 @@ class Workspace(Session):
         """From nobody to somebody. With a permission: refused unless granted; sight is as far as the grant reaches."""
         if self.actor.kind != "nobody" or actor.agency_id != self.agency_id:
             raise Forbidden
-        self.actor, self._walls = actor, None
+        self.actor = actor
         if permission is None:
             self.reach = Reach.AGENCY if actor.kind in ("system", "command") else Reach.NONE
             return
@@ -74,12 +73,6 @@ class Workspace(Session):
         self.reach = actor.reach(permission)
 
     # -- reading ------------------------------------------------------------------------------------------------
-
-    def walls(self) -> list[Any]:
-        """The walls of every model, built once: they follow from who is asking."""
-        if self._walls is None:
-            self._walls = [_wall(self, model) for model in MODELS.values()]
-        return self._walls
 
     def find(self, model: type[R], row_id: UUID) -> R:
         """The row, if it is this agency's and in sight; else NotFound."""
@@ -253,28 +246,36 @@ def _object(kind: str, ids: Sequence[UUID], fields: tuple[str, ...]) -> dict[str
 
 @event.listens_for(Workspace, "do_orm_execute")
 def _stay_inside(state: ORMExecuteState) -> None:
-    """Every ORM SELECT gets the walls; anything else has no business here."""
-    db = cast(Workspace, state.session)
+    """Every ORM SELECT gets the walls of its one model; anything else has no business here."""
+    db, statement = cast(Workspace, state.session), cast(Any, state.statement)
     if not state.is_select or not state.is_orm_statement:
         raise UnexplainedWrite("a Workspace reads models and changes rows through their verbs")
-    if any(_joins(part) for part in iterate(cast(Any, state.statement))):
-        raise UnexplainedWrite("a join is a Query of models/rows.py: the ORM's walls miss a joined alias")
-    state.statement = state.statement.options(*db.walls())
+    table = _only_table(statement)
+    if table is None:
+        raise UnexplainedWrite("the ORM reads one model at a time here; a join is a Query of models/rows.py")
+    state.statement = statement.where(_wall(db, table))
 
 
-def _joins(part: Any) -> bool:
-    return isinstance(part, sa.Select) and bool(part._setup_joins or part._from_obj)  # noqa: SLF001
+def _only_table(statement: Any) -> sa.Table | None:
+    """The one table a SELECT reads, or None when it reads more, or an alias: those the wall would miss."""
+    parts = [part for part in iterate(statement) if part is not statement]
+    sources: dict[int, Any] = {id(part.table): part.table for part in parts if isinstance(part, sa.Column)}
+    named = {table.name for table in sources.values() if isinstance(table, sa.Table)}
+    nested = any(isinstance(part, sa.SelectBase | sa.Join | sa.Alias | sa.Subquery) for part in parts)
+    aliased = any(not isinstance(table, sa.Table) for table in sources.values())
+    if nested or aliased or len(named) != 1 or not isinstance(statement, sa.Select):
+        return None
+    return SQLModel.metadata.tables[named.pop()]
 
 
-def _wall(db: Workspace, model: type[Any]) -> Any:
-    """What every ORM SELECT of a model gets: its agency, and the clients the caller may see."""
-    table = table_of(model)
+def _wall(db: Workspace, table: sa.Table) -> Any:
+    """This agency's rows, and of clients' rows those of clients the caller may see."""
     mine = rows.agency_wall(table, sa.literal(db.agency_id, ID))
     client = rows.client_column(table)
-    if client is not None and db.reach is not Reach.AGENCY:
-        seen = sa.false() if db.reach is Reach.NONE else rows.sight_of(client, db.agency_id, db.actor.id)
-        mine = sa.and_(mine, seen)
-    return with_loader_criteria(model, mine, include_aliases=True)
+    if client is None or db.reach is Reach.AGENCY:
+        return mine
+    seen = sa.false() if db.reach is Reach.NONE else rows.sight_of(client, db.agency_id, db.actor.id)
+    return sa.and_(mine, seen)
 
 
 @event.listens_for(Workspace, "before_flush")

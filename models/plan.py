@@ -195,8 +195,9 @@ class Plan(ClientRecord, Progress, table=True):
         self.must_be_open()
         if "custody" in changes:
             changes["custody"] = _stricter(changes["custody"], self.custody)
-        if changes.get("facts"):
-            self.must_keep_words()
+        if "facts" in changes:
+            if changes["facts"]:
+                self.must_keep_words()
             changes["facts"] = {**(self.facts or {}), **changes["facts"]}
             changes["facts"] = {name: value for name, value in changes["facts"].items() if value is not None}
         if "language" in changes:

@@ -91,9 +91,14 @@ def agency_wall(table: Any, agency_id: Any) -> Any:
     return mine
 
 
+@cache
+def _assignments() -> Any:
+    return SQLModel.metadata.tables["assignments"].alias("sight")
+
+
 def sight_of(client: Any, agency_id: Any, actor_id: Any) -> Any:
     """EXISTS an open assignment of the caller to the client: an advocate's whole sight."""
-    a = SQLModel.metadata.tables["assignments"].alias("sight")
+    a = _assignments()
     mine = (a.c.agency_id == agency_id, a.c.user_id == actor_id, a.c.client_id == client, a.c.ended_at.is_(None))
     return sa.exists().where(*mine)
 

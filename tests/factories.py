@@ -233,7 +233,7 @@ def _found(scene: Scene) -> dict[str, str]:
         "token": scene.bodies.get("link") or secrets.token_urlsafe(32),
         "agency_name": "Cedar House",
         "time_zone": "America/New_York",
-        "email": f"{uuid4().hex[:8]}@cedar.example",
+        "email": f"{scene.mark}{uuid4().hex[:8]}@cedar.example",
         "display_name": scene.words("Rowan"),
         "password": NEW_PASSWORD,
     }

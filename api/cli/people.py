@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from pydantic import TypeAdapter, ValidationError
 
 from api.cli.house import House, open_house
-from api.cli.say import PROGRAM, Answer, Trouble, hand_over
+from api.cli.say import PROGRAM, USAGE, Answer, Trouble, hand_over
 from api.passwords import Passwords, one_time
 from api.shapes import Email, Language, Name, Zone
 from models import jurisdiction
@@ -36,6 +36,7 @@ def create_agency(name: str, time_zone: str, language: str, place: str) -> Answe
             f"--jurisdiction is none of: {', '.join(known)}",
             "It decides the numbers and legal words in every plan",
             f"the same command with one of them, or {PROGRAM} content load first",
+            USAGE,
         )
     agency_id = uuid4()
     house.within(agency_id, lambda db: Agency.found(db, name=name, jurisdiction=place, **values))
@@ -107,7 +108,7 @@ def _role(text: str) -> Role:
     except ValueError:
         known = ", ".join(role.value for role in Role)
         raise Trouble(
-            "--role: there is no such role", "A role decides what a person may see", f"choose from {known}"
+            "--role: there is no such role", "A role decides what a person may see", f"choose from {known}", USAGE
         ) from None
 
 
@@ -117,5 +118,5 @@ def _read(option: str, kind: Any, value: str) -> str:
         read: str = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         said = re.sub(r"^Value error, ", "", error.errors(include_input=False, include_url=False)[0]["msg"]).rstrip(".")
-        raise Trouble(f"{option}: {said}", "Nothing was made", "the same command with another value") from None
+        raise Trouble(f"{option}: {said}", "Nothing was made", "the same command with another value", USAGE) from None
     return read

@@ -19,8 +19,9 @@ PROGRAM = "./waypost" if (HERE / "waypost").exists() else "python -m api"
 class Trouble(Exception):
     """Why a verb cannot run: what happened, why it matters, and the exact next command."""
 
-    def __init__(self, what: str, why: str, next_step: str) -> None:
+    def __init__(self, what: str, why: str, next_step: str, code: int = CANNOT_RUN) -> None:
         super().__init__(what)
+        self.code = code
         self.what, self.why, self.next_step = (" ".join(part.split()) for part in (what, why, next_step))
 
     def line(self) -> str:
@@ -47,7 +48,7 @@ def finish(work: Callable[[], Answer], *, as_json: bool) -> int:
         trouble = explained(error)
         print(f"waypost: {trouble.line()}", file=sys.stderr)
         problem = {"what": trouble.what, "why": trouble.why, "next": trouble.next_step}
-        answer = Answer({"error": problem}, code=CANNOT_RUN)
+        answer = Answer({"error": problem}, code=trouble.code)
     tell(answer, as_json=as_json)
     return answer.code
 

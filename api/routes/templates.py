@@ -86,6 +86,8 @@ class TemplateOut(Out):
 class VersionOut(Out):
     """One version of a template, with all its words."""
 
+    home = "/v1/templates"
+
     id: UUID
     template_id: UUID
     number: int
@@ -94,6 +96,9 @@ class VersionOut(Out):
     published_at: datetime | None
     version: int
     document: TemplateDocument
+
+    def address(self) -> str:
+        return f"{self.home}/{self.template_id}/versions/{self.number}"
 
     @classmethod
     def of(cls, row: TemplateVersion) -> "VersionOut":

@@ -44,7 +44,7 @@ def made(answer: Any, home: str) -> Any:
 
 def good(answer: Any, status: int = 200) -> Any:
     """A success of this status, dressed, JSON, every instant in UTC, its ETag the version; returns the body."""
-    assert answer.status_code == status, answer.text
+    assert answer.status_code == status, answer.text[:400]
     dressed(answer)
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
@@ -57,14 +57,14 @@ def good(answer: Any, status: int = 200) -> Any:
 
 def done(answer: Any) -> None:
     """A 204: nothing but headers."""
-    assert answer.status_code == 204, answer.text
+    assert answer.status_code == 204, answer.text[:400]
     dressed(answer)
     assert answer.content == b""
 
 
 def problem(answer: Any, status: int, code: str, *pointers: str, language: str = "en") -> Any:
     """A refusal as problem+json of exactly this kind, pointing at exactly these members; returns the body."""
-    assert answer.status_code == status, answer.text
+    assert answer.status_code == status, answer.text[:400]
     dressed(answer)
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()

@@ -1,0 +1,32 @@
+"""An installation that processes can be started on, on both databases, with the people of tests/world.py."""
+
+from pathlib import Path
+
+import pytest
+
+from models.vault.keys import Vault
+from models.vault.roots import FileRoot
+from tests.cli.program import Program
+from tests.postgres import Urls
+
+
+@pytest.fixture
+def program(tmp_path: Path, urls: Urls, vault: Vault) -> Program:
+    """The command line on a fresh copy of the world."""
+    assert isinstance(vault.root, FileRoot)
+    return Program(
+        tmp_path,
+        {
+            "WAYPOST_ENV": "test",
+            "WAYPOST_DATA_DIR": str(tmp_path),
+            "WAYPOST_KEYS_DIR": str(vault.root.path.parent),
+            "WAYPOST_DATABASE_URL": urls.app,
+            "WAYPOST_OWNER_DATABASE_URL": urls.owner,
+        },
+    )
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Program:
+    """The command line where nothing was ever set up."""
+    return Program(tmp_path, {"WAYPOST_DATA_DIR": str(tmp_path / "data")})

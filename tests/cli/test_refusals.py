@@ -1,0 +1,210 @@
+"""Each reason not to run: exit 3, one line with the next command, nothing made, nothing touched."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import migrations
+from api.cli import house
+from api.cli.say import Trouble
+from models.database import make_engine
+from models.vault.roots import FileRoot
+from tests.cli.program import Program
+from tests.postgres import Urls
+
+SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
+POSTGRESQL = pytest.mark.parametrize("kind", ["postgresql"])
+VERBS = ("serve", "start", "worker", "status")
+
+
+@pytest.fixture
+def keys(program: Program) -> Path:
+    """This test's own copy of the keys."""
+    copied = program.folder / "keys"
+    shutil.copytree(program.settings["WAYPOST_KEYS_DIR"], copied)
+    program.settings["WAYPOST_KEYS_DIR"] = str(copied)
+    return copied
+
+
+class TestKeys:
+    """Nothing runs without the keys that belong to the database, and none are made instead."""
+
+    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize("name", ["root.json", "service.json"])
+    @SQLITE
+    def test_missing(self, program: Program, keys: Path, name: str, verb: str) -> None:
+        """The line names the file and the setting; the file stays missing."""
+        (keys / name).unlink()
+        program(verb).refused(name, "missing", "WAYPOST_KEYS_DIR")
+        assert not (keys / name).exists()
+
+    @pytest.mark.parametrize("name", ["root.json", "service.json"])
+    @SQLITE
+    def test_readable_by_others(self, program: Program, keys: Path, name: str) -> None:
+        """A key others could have read is refused, with the chmod that mends it."""
+        (keys / name).chmod(0o640)
+        program("serve").refused("can be read by others", f"chmod 600 {keys / name}")
+
+    @pytest.mark.parametrize("damage", [lambda text: text[:40], lambda text: "", lambda text: text.replace('"1"', '"2"')])
+    @SQLITE
+    def test_damaged(self, program: Program, keys: Path, damage: Callable[[str], str]) -> None:
+        """Half a file, an empty one, one without its current epoch."""
+        file = keys / "root.json"
+        file.write_text(damage(file.read_text()))
+        program("serve").refused("root.json", "restore it from your key backup")
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_wrong_root(self, program: Program, keys: Path, verb: str) -> None:
+        """Another installation's root key opens no agency: told at the start, before data are touched."""
+        (keys / "root.json").unlink()
+        FileRoot.create(keys / "root.json")
+        program(verb).refused("wrong root key", "restore the key files")
+
+    @SQLITE
+    def test_demo_keys_in_production(self, program: Program, keys: Path) -> None:
+        """Keys marked as a demo's protect nobody."""
+        (keys / "root.json").unlink()
+        FileRoot.create(keys / "root.json", demo=True)
+        program("serve", WAYPOST_ENV="production").refused("belongs to a demo", "WAYPOST_KEYS_DIR")
+
+
+class TestDatabase:
+    """The database has to be there, sound, and of this code's shape."""
+
+    def test_empty(self, program: Program, urls: Urls) -> None:
+        """Tables missing: the next command makes them, and then it runs."""
+        engine = make_engine(urls.owner)
+        migrations.downgrade(engine)
+        engine.dispose()
+        program("serve").refused("The database is empty", "db upgrade")
+        checked = program("db", "check", "--json")
+        assert (checked.code, checked.json) == (1, {"fit": "empty"})
+        assert program("db", "upgrade").code == 0
+        assert program("db", "check", "--json").json == {"fit": "fits"}
+
+    def test_ahead(self, program: Program, urls: Urls) -> None:
+        """Old code never works on a newer database, nor migrates it."""
+        engine = make_engine(urls.owner)
+        with engine.begin() as connection:
+            connection.execute(sa.text("update alembic_version set version_num = '9999'"))
+        engine.dispose()
+        for words in (("serve",), ("start",), ("status",), ("db", "upgrade")):
+            program(*words).refused("newer version of Waypost")
+        assert program("db", "check", "--json").json == {"fit": "ahead"}
+
+    @SQLITE
+    def test_behind(self, urls: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
+        """New code asks for a backup and the upgrade first."""
+        monkeypatch.setattr(migrations, "fit", lambda _: migrations.Fit.BEHIND)
+        with pytest.raises(Trouble) as told:
+            house.must_fit(make_engine(urls.owner))
+        assert "db backup && " in told.value.line()
+        assert "db upgrade" in told.value.line()
+
+    @SQLITE
+    def test_file_missing(self, program: Program) -> None:
+        """No empty database appears where one was lost; a backup is named when there is one."""
+        file = program.folder / "waypost.db"
+        backup = program("db", "backup", "--json").json["file"]
+        file.unlink()
+        for verb in ("serve", "status", "worker"):
+            program(verb).refused("is missing", f"cp {backup} {file}")
+            assert not file.exists()
+        shutil.copy(backup, file)
+        assert program("status").code == 0
+
+    @SQLITE
+    def test_page_torn(self, program: Program) -> None:
+        """A damaged file is not served; the line names how to restore."""
+        file = program.folder / "waypost.db"
+        with sqlite3.connect(file) as connection:
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            size = connection.execute("PRAGMA page_size").fetchone()[0]
+        connection.close()
+        with file.open("r+b") as opened:
+            for page in range(pages // 3, pages // 2):
+                opened.seek(page * size)
+                opened.write(b"\xa5" * (size // 2))
+        program("serve").refused("is damaged", "db backup")
+        assert program("doctor").code == 1
+
+    @SQLITE
+    def test_not_a_database(self, program: Program) -> None:
+        """Some other file."""
+        (program.folder / "waypost.db").write_bytes(b"This is a letter, not a database. " * 400)
+        program("serve").refused("waypost.db")
+
+    @POSTGRESQL
+    def test_nobody_answers(self, program: Program) -> None:
+        """No server, or a wrong password: one line that never holds the password."""
+        away = "postgresql+psycopg://waypost_app:hidden-word@127.0.0.1:1/waypost"
+        ran = program("serve", WAYPOST_DATABASE_URL=away)
+        ran.refused("The database does not answer")
+        wrong = sa.make_url(program.settings["WAYPOST_DATABASE_URL"]).set(password="hidden-word")
+        again = program("status", WAYPOST_DATABASE_URL=wrong.render_as_string(hide_password=False))
+        again.refused("The database does not answer")
+        assert "hidden-word" not in ran.err + again.err
+
+
+class TestSettings:
+    """Settings that would hurt."""
+
+    @pytest.mark.parametrize("url", [None, "http://waypost.harbor.example"])
+    @SQLITE
+    def test_open_to_others_without_tls(self, program: Program, url: str | None) -> None:
+        """In production other machines reach the service through TLS only."""
+        more = {"WAYPOST_PUBLIC_URL": url} if url else {}
+        ran = program("serve", WAYPOST_ENV="production", WAYPOST_HOST="0.0.0.0", **more)  # noqa: S104
+        ran.refused("WAYPOST_PUBLIC_URL", "unencrypted")
+
+    @SQLITE
+    def test_open_to_others_behind_tls(self, program: Program) -> None:
+        """As in a container: every address, with the proxy's https address named."""
+        more = {"WAYPOST_HOST": "0.0.0.0", "WAYPOST_PUBLIC_URL": "https://waypost.harbor.example"}  # noqa: S104
+        with program.serving("serve", WAYPOST_ENV="production", **more) as service:
+            assert service.stop() == 0
+
+    @SQLITE
+    def test_not_a_number(self, program: Program) -> None:
+        """A setting is named with its rule, its value is not repeated."""
+        ran = program("serve", WAYPOST_PORT="eighty-one")
+        ran.refused("WAYPOST_PORT")
+        assert "eighty-one" not in ran.err
+
+    @SQLITE
+    def test_password_file_missing(self, program: Program) -> None:
+        """The file is named."""
+        program("serve", WAYPOST_DATABASE_PASSWORD_FILE="/nowhere/password").refused("/nowhere/password")
+
+
+@SQLITE
+def test_json_says_it_too(program: Program) -> None:
+    """With --json a refusal is a document as well, and the code is the same."""
+    ran = program("serve", "--json", WAYPOST_KEYS_DIR=str(program.folder / "none"))
+    ran.refused("missing")
+    assert ran.json["error"]["next"]
+    assert ran.json["error"]["what"] in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("db", "nonsense"),
+        ("serve", "--nonsense"),
+        ("user", "create"),
+        ("agency", "create", "Harbor", "--time-zone", "Mars/Olympus"),
+        ("user", "create", "a@b.example", "--agency", "Harbor", "--name", "A", "--role", "boss"),
+    ],
+)
+@SQLITE
+def test_usage(program: Program, words: tuple[str, ...]) -> None:
+    """Wrong words: exit 2 and one line that says how to go on."""
+    ran = program(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert len(ran.err.splitlines()) == 1
+    assert "Next: " in ran.err

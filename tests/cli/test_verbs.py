@@ -1,0 +1,298 @@
+"""What the other verbs do, on both databases."""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from models.database import make_engine
+from tests.cli.program import Program, Ran
+from tests.postgres import Server, Urls
+from tests.world import World
+
+SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
+POSTGRESQL = pytest.mark.parametrize("kind", ["postgresql"])
+#: Every verb, with words that make it run to its end on the world of the tests.
+ENDING = [
+    ("status",),
+    ("doctor",),
+    ("worker", "--once"),
+    ("db", "upgrade"),
+    ("db", "check"),
+    ("agency", "list"),
+    ("agency", "create", "Beacon", "--time-zone", "Europe/Dublin", "--jurisdiction", "ie"),
+    ("user", "create", "new@harbor.example", "--agency", "Harbor", "--name", "New", "--role", "advocate"),
+    ("user", "reset-password", "ana@harbor.example"),
+    ("user", "unlock", "ana@harbor.example"),
+    ("content", "lint"),
+    ("content", "load"),
+    ("keys", "status"),
+    ("audit", "verify"),
+]
+
+
+def sound(ran: Ran) -> Ran:
+    """It ended well and without a word on standard error."""
+    assert (ran.code, ran.err) == (0, ""), (ran.code, ran.out, ran.err)
+    return ran
+
+
+def test_every_verb_both_ways(program: Program) -> None:
+    """Each verb ends with 0, in words and as one JSON document."""
+    for words in ENDING:
+        again = ["Beacon Two" if w == "Beacon" else w.replace("new@", "newer@") for w in words]
+        assert sound(program(*words)).out
+        assert isinstance(sound(program(*again, "--json")).json, dict)
+
+
+@pytest.mark.parametrize("words", [(), *((verb,) for verb in ("demo", "start", "serve", "worker", "db", "user")), *ENDING])
+def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
+    """--help of any verb answers without the web framework, the database or the cryptography."""
+    heavy = "fastapi sqlmodel sqlalchemy alembic pydantic cryptography psycopg uvicorn models api.settings".split()
+    verb = [w for w in words[:2] if not w.startswith("-") and w.isascii()][: 2 if words and words[0] in _GROUPS else 1]
+    code = (
+        "import sys, io, contextlib\n"
+        "from api.cli import main\n"
+        "sys.argv = ['waypost', *sys.argv[1:], '--help']\n"
+        "try: main()\n"
+        f"except SystemExit as end: print(end.code, [m for m in {heavy} if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *verb], capture_output=True, text=True, check=False, timeout=60)
+    assert ran.stdout.splitlines()[-1] == "0 []", ran.stdout + ran.stderr
+    assert "Usage: " in ran.stdout
+
+
+_GROUPS = ("db", "agency", "user", "content", "keys", "audit")
+
+
+def test_new_agency_works(program: Program) -> None:
+    """Agency, person, one-time password from a private file, sign-in that asks for an own one, reset."""
+    agency = sound(program("agency", "create", "Beacon", "--time-zone", "Europe/Dublin", "--json")).json
+    words = ("user", "create", "eve@beacon.example", "--agency", agency["id"], "--name", "Eve", "--role", "supervisor")
+    made = sound(program(*words, "--json")).json
+    password = _handed(made)
+    with program.serving() as service:
+        with service.sign_in("eve@beacon.example", password) as client:
+            assert client.get("/v1/caseload").json()["code"] == "password-change-required"
+            body = {"current_password": password, "new_password": "the tide leaves the long sand bare"}
+            assert client.put("/v1/me/password", json=body).status_code == 204
+            assert client.get("/v1/me").json()["roles"] == ["supervisor"]
+            fresh = _handed(sound(program("user", "reset-password", "eve@beacon.example", "--json")).json)
+            assert client.get("/v1/me").status_code == 401, "a reset signs her out everywhere"
+        with service.sign_in("eve@beacon.example", fresh) as client:
+            assert client.get("/v1/me").json()["password_change_required"] is True
+
+
+def test_reset_is_in_the_agencys_ledger(program: Program, world: World) -> None:
+    """What the command line does to people is logged like anything else, as done by the command line."""
+    sound(program("user", "reset-password", "ben@harbor.example"))
+    last = world.entries()[-1]
+    assert (last["action"], last["who"]["kind"]) == ("user.password_reset", "command")
+    assert "ben@" not in json.dumps(last)
+
+
+def test_unlock_ends_a_suspension(program: Program, world: World) -> None:
+    """A suspended person gets in again."""
+    from models.user import User
+
+    ben = world.people["ben"].actor.id
+    world.system(lambda db: db.claim(User, ben).suspend(db))
+    sound(program("user", "unlock", "ben@harbor.example"))
+    assert world.system(lambda db: db.find(User, ben).status) == "active"
+
+
+def test_unknown_person_and_taken_address(program: Program) -> None:
+    """Told in one line; nothing is made."""
+    program("user", "reset-password", "nobody@harbor.example").refused("Nobody signs in")
+    words = ("user", "create", "ana@harbor.example", "--agency", "Lighthouse", "--name", "Ana", "--role", "advocate")
+    program(*words).refused("has a sign-in already")
+    program("user", "create", "x@y.example", "--agency", "Nowhere", "--name", "X", "--role", "auditor").refused("agency")
+    both = ("user", "create", "x@y.example", "--agency", "Harbor", "--name", "X", "--role", "auditor", "--role", "advocate")
+    program(*both).refused("auditor")
+
+
+def test_audit_finds_an_edited_entry(program: Program, urls: Urls) -> None:
+    """Exit 1 and the agency named when an entry is not what was written; sound before."""
+    before = sound(program("audit", "verify", "--agency", "Harbor", "--json")).json
+    assert before["ledgers"][0]["size"] > 0
+    engine = make_engine(urls.superuser)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("drop trigger ledger_entries_update")
+            change = "update ledger_entries set entry = cast(replace(cast(entry as text), '\"ok\"', '\"no\"') as blob)"
+        else:
+            connection.exec_driver_sql("alter table ledger_entries disable trigger user")
+            change = (
+                "update ledger_entries set entry = "
+                "convert_to(replace(convert_from(entry, 'utf8'), '\"ok\"', '\"no\"'), 'utf8')"
+            )
+        connection.execute(sa.text(change + " where seq = 1"))
+    engine.dispose()
+    ran = program("audit", "verify", "--json")
+    assert (ran.code, ran.json["sound"]) == (1, False)
+    assert {ledger["agency"] for ledger in ran.json["ledgers"] if ledger["faults"]} >= {before["ledgers"][0]["agency"]}
+
+
+def test_content_errors_name_the_line(program: Program) -> None:
+    """lint and load exit 1, name file and line; the library in the database stays."""
+    content = program.folder / "content"
+    shutil.copytree(Path(__file__).parent.parent.parent / "content", content)
+    page = content / "en" / "personal-safety.v1.yaml"
+    page.write_text(page.read_text().replace("title: Personal safety plan", "titel: Personal safety plan"))
+    for verb in ("lint", "load"):
+        ran = program("content", verb, "--json", WAYPOST_CONTENT_DIR=str(content))
+        assert ran.code == 1
+        assert any(f.startswith("content/en/personal-safety.v1.yaml:") and "titel" in f for f in ran.json["faults"])
+    assert sound(program("content", "load", "--json")).json["added"] == []
+
+
+class TestBackup:
+    """db backup."""
+
+    @SQLITE
+    def test_sqlite_while_it_is_served(self, program: Program) -> None:
+        """The copy is private, has its checksum beside it, and can be served."""
+        with program.serving() as service, service.sign_in() as client:
+            made = client.post("/v1/clients", json={"alias": "Wren"}).json()["id"]
+            told = sound(program("db", "backup", "--json")).json
+        copy = Path(told["file"])
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        assert hashlib.sha256(copy.read_bytes()).hexdigest() == told["sha256"]
+        assert Path(f"{copy}.sha256").read_text() == f"{told['sha256']}  {copy.name}\n"
+        with sqlite3.connect(copy) as connection:
+            assert connection.execute("select count(*) from clients").fetchone() == (1,)
+        connection.close()
+        with program.serving(WAYPOST_DATABASE_URL=f"sqlite:///{copy}") as service, service.sign_in() as client:
+            assert client.get(f"/v1/clients/{made}").json()["alias"] == "Wren"
+
+    @SQLITE
+    def test_never_over_another(self, program: Program) -> None:
+        """An existing file stays."""
+        target = program.folder / "kept.db"
+        target.write_text("precious")
+        program("db", "backup", "--to", str(target)).refused("is there already")
+        assert target.read_text() == "precious"
+
+    @POSTGRESQL
+    def test_postgresql(self, program: Program, urls: Urls, postgres_server: Server) -> None:
+        """pg_dump's own format; without pg_dump, or as a role behind the walls, one line and no half backup."""
+        program("db", "backup", PATH="/nowhere").refused("pg_dump is not installed", "pg_dump --format=custom")
+        from tests.postgres import _wheel
+
+        path = {"PATH": str(_wheel() / "pginstall" / "bin")}
+        program("db", "backup", **path).refused("pg_dump failed", "row-level security")
+        assert not list(program.folder.glob("backups/*"))
+        told = sound(program("db", "backup", "--json", WAYPOST_OWNER_DATABASE_URL=urls.superuser, **path)).json
+        copy = Path(told["file"])
+        assert copy.read_bytes().startswith(b"PGDMP")
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+@POSTGRESQL
+def test_doctor_finds_a_role_above_the_walls(program: Program, urls: Urls) -> None:
+    """A service that runs as a superuser has no walls; a table without forced row-level security neither."""
+    assert sound(program("doctor", "--json")).json["sound"] is True
+    strong = program("doctor", "--json", WAYPOST_DATABASE_URL=urls.superuser)
+    assert strong.code == 1
+    assert {f["what"] for f in strong.json["findings"] if f["state"] == "fail"} == {"role"}
+    engine = make_engine(urls.owner)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("alter table clients no force row level security")
+    engine.dispose()
+    assert "row-level security" in {f["what"] for f in program("doctor", "--json").json["findings"] if f["state"] == "fail"}
+
+
+@SQLITE
+def test_doctor_names_the_mend(program: Program) -> None:
+    """Whatever fails, the line says how to mend it, and the other lines are still there."""
+    ran = program("doctor", WAYPOST_KEYS_DIR=str(program.folder / "none"))
+    assert ran.code == 1
+    failed = [line for line in ran.out.splitlines() if line.startswith("fail")]
+    assert failed
+    assert all("Mend: " in line for line in failed)
+    assert "ok    database pages" in ran.out
+
+
+def test_worker_forgets_what_is_old(program: Program, world: World, urls: Urls) -> None:
+    """Idempotency keys older than a day and sessions dead for a month go, in every agency; younger ones stay."""
+    from models import idempotency
+    from models.session import SignInSession
+
+    def fill(db):
+        idempotency.take(db, os.urandom(32), os.urandom(32))
+        SignInSession.open(db, world.people["ana"].actor.id)
+
+    for _ in range(2):
+        world.system(fill)
+    engine = make_engine(urls.superuser)
+    days = 86_400_000_000 if engine.dialect.name == "sqlite" else "interval '1 day'"
+    with engine.begin() as connection:
+        for table, column, key in (("idempotency_keys", "created_at", "key"), ("sessions", "expires_at", "id")):
+            oldest = f"(select min({key}::text)::{'bytea' if key == 'key' else 'uuid'} from {table})"
+            if engine.dialect.name == "sqlite":
+                oldest = f"(select min({key}) from {table})"
+            connection.exec_driver_sql(f"update {table} set {column} = {column} - 40 * {days} where {key} = {oldest}")
+    engine.dispose()
+    done = sound(program("worker", "--once", "--json")).json["chores"]
+    assert done == {"forget-idempotency-keys": 1, "forget-dead-sessions": 1, "failed": 0}
+    again = sound(program("worker", "--once", "--json")).json["chores"]
+    assert again == {"forget-idempotency-keys": 0, "forget-dead-sessions": 0, "failed": 0}
+
+
+def test_worker_ends_on_sigterm(program: Program) -> None:
+    """A waiting worker ends at once, with 0."""
+    command = [sys.executable, "-m", "api", "worker"]
+    with subprocess.Popen(command, env=program.env(), cwd=program.folder, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert json.loads(process.stderr.readline())["event"] == "chores.done"
+        before = time.monotonic()
+        process.terminate()
+        assert process.wait(20) == 0
+        assert time.monotonic() - before < 10
+
+
+def test_worker_goes_on_after_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chore that fails in one agency is counted; the other agencies and chores get their turn."""
+    from api import worker
+
+    broken = world.agency_id("Harbor")
+    seen = []
+
+    def chore(db):
+        seen.append(db.agency_id)
+        if db.agency_id == broken:
+            raise RuntimeError("the words of a plan")
+        return 1
+
+    monkeypatch.setitem(worker.CHORES, "first", chore)
+    done = worker.round_of_chores(world.database)
+    assert set(seen) == {broken, world.agency_id("Lighthouse")}
+    assert (done["first"], done["failed"]) == (1, 1)
+
+
+@SQLITE
+def test_two_upgrades_at_once(program: Program, empty: Program) -> None:
+    """Both end well; the tables are made once."""
+    assert empty("keys", "new").code == 0
+    command = [sys.executable, "-m", "api", "db", "upgrade"]
+    both = [subprocess.Popen(command, env=empty.env(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in both]
+    assert [code for _, code in ended] == [0, 0], ended
+    assert sound(empty("status", "--json")).json["ready"] is True
+
+
+@SQLITE
+def test_openapi_is_the_same_everywhere(program: Program) -> None:
+    """The document depends on the code alone: same bytes without keys, without database, twice."""
+    first = sound(program("openapi", WAYPOST_KEYS_DIR="/nowhere", WAYPOST_DATABASE_URL="sqlite:////nowhere/x.db"))
+    assert first.json["openapi"].startswith("3.1")
+    assert sound(program("openapi", "--json")).out == first.out
