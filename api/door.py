@@ -74,7 +74,7 @@ class _Operation:
         declared = route.dependant
         self.endpoint: Callable[..., Any] = route.endpoint
         self.status = route.status_code or 200
-        self.path = [(f.name, TypeAdapter[Any](f.field_info.annotation or str)) for f in declared.path_params]
+        self.path = [(f.name, TypeAdapter[Any](Annotated[f.field_info.annotation or str, f.field_info])) for f in declared.path_params]
         self.filter = _only_model(route, declared.query_params)
         self.filter_name = declared.query_params[0].name if self.filter else ""
         self.body = _only_model(route, declared.body_params)

@@ -1,6 +1,7 @@
 """`make bench ARGS="--quick"`: the six operations through real HTTP, on SQLite and PostgreSQL, beside their floors."""
 
 import argparse
+import base64
 import json
 import sys
 import tempfile
@@ -10,10 +11,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import floors, profile, report, scene
-from benchmarks.measure import BenchError, Figures, Server, first_answer, run, serving, waypost_settings
+from benchmarks.measure import BenchError, Figures, Server, answering, first_answer, run, serving
 from benchmarks.operations import OPERATIONS, Operation
 from benchmarks.report import FLOOR, Result
 from benchmarks.scene import CLIENTS, Scene, own_words
+from models.ledger import book
+from tests.postgres import Postgres
 
 HTTP_CLIENTS = 60  # made over HTTP with one full plan each, to see what a client takes on disk
 
@@ -21,7 +24,9 @@ HTTP_CLIENTS = 60  # made over HTTP with one full plan each, to see what a clien
 def arguments() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of 1 s instead of three of 2.5 s (2 minutes, not 10)")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of 1 s instead of three of 2.5 s (2 minutes, not 10)"
+    )
     parser.add_argument("--rounds", type=int, help="how often everything is measured; medians are shown")
     parser.add_argument("--seconds", type=float, help="how long one measurement lasts")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
@@ -75,32 +80,35 @@ def _scene(kind: str, folder: Path, clients: int) -> Iterator[Scene]:
     with ExitStack() as stack:
         url = owner = f"sqlite:///{place / 'waypost.db'}"
         if kind == "postgresql":
-            from tests.postgres import Postgres
-
             server = stack.enter_context(Postgres(durable=True))
             _, owner, url, *_ = server.new_database()
         made = scene.build(url, owner, place, clients)
-        _say(f"{kind}: {clients:,} clients with a plan of {scene.ITEMS} items each, in {time.monotonic() - began:.0f} s")
+        _say(
+            f"{kind}: {clients:,} clients with a plan of {scene.ITEMS} items each, in {time.monotonic() - began:.0f} s"
+        )
         yield made
         made.database.engine.dispose()
 
 
 def _measure(scenes: dict[str, Scene], folder: Path, chosen: argparse.Namespace) -> Result:
     result = Result(chosen.connections, machine=report.machine())
-    result.how = f"{chosen.rounds} × {chosen.seconds:g} s each, in turns, medians; {chosen.clients:,} clients"
+    result.how = f"{chosen.rounds} rounds of {chosen.seconds:g} s each, in turns, medians; {chosen.clients:,} clients"
     with ExitStack() as stack:
         servers = []
         for kind, made in scenes.items():
-            server = stack.enter_context(serving(kind, made, folder, **waypost_settings(made, folder)))
+            server = stack.enter_context(serving(kind, made, folder))
             result.start_seconds[kind] = server.start_seconds
             result.bulk_bytes_a_client[kind] = made.bytes_a_client
             result.bytes_a_client[kind] = _bytes_a_client(server)
             servers.append(server)
-        answers = {o.name: [first_answer(server, o) for server in servers][0] for o in chosen.operations}
+        answers = {o.name: first_answer(servers[0], o) for o in chosen.operations}
+        for server in servers[1:]:
+            for operation in chosen.operations:
+                first_answer(server, operation)
         result.answer_bytes = {name: len(content) for name, content in answers.items()}
         stored = folder / "answers.json"
         stored.write_text(json.dumps(_answers(chosen.operations, answers)))
-        servers.append(stack.enter_context(serving(FLOOR, servers[0].scene, folder, str(stored))))
+        servers.append(stack.enter_context(answering(FLOOR, servers[0].scene, folder, stored)))
         _rounds(result, servers, chosen)
     for kind, made in scenes.items():
         result.entries[kind] = _verify(kind, made)
@@ -127,8 +135,6 @@ def _rounds(result: Result, servers: list[Server], chosen: argparse.Namespace) -
 
 def _answers(operations: list[Operation], contents: dict[str, bytes]) -> list[tuple[str, str, int, str]]:
     """What the floor answers: every path it is asked for, with the service's own bytes."""
-    import base64
-
     paths = {
         "create_client": [("POST", "/v1/clients")],
         "create_plan": [("POST", "/v1/clients/{id}/plans")],
@@ -154,8 +160,12 @@ def _bytes_a_client(server: Server) -> float:
         target = f"/v1/clients/{json.loads(made)['id']}/plans"
         _, stored = server.ask("POST", target, {"template_id": str(server.scene.template_id)}, **held)
         plan = json.loads(stored)
-        items = [item for section in plan["sections"] for item in section["items"]][:: scene.ITEMS // scene.IN_OWN_WORDS]
-        changes = [{"id": i["id"], "version": i["version"], "status": "planned"} | own_words(n) for n, i in enumerate(items)]
+        items = [item for section in plan["sections"] for item in section["items"]][
+            :: scene.ITEMS // scene.IN_OWN_WORDS
+        ]
+        changes = [
+            {"id": i["id"], "version": i["version"], "status": "planned"} | own_words(n) for n, i in enumerate(items)
+        ]
         patch = held | {"content-type": "application/merge-patch+json"}
         server.ask("PUT", f"/v1/plans/{plan['id']}/activation", **held)
         server.ask("PATCH", f"/v1/plans/{plan['id']}/items", {"items": changes}, **patch)
@@ -164,8 +174,6 @@ def _bytes_a_client(server: Server) -> float:
 
 def _verify(kind: str, made: Scene) -> int:
     """Nothing was lost or half-written while it was hurried. Returns how many entries the log has."""
-    from models.ledger import book
-
     verdict = made.world.system(book.verify)
     if verdict.faults:
         raise BenchError(f"{kind}: the ledger is not sound after the runs: {verdict.faults[:3]}")

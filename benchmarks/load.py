@@ -9,11 +9,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from itertools import cycle
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import uvloop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LONGEST = 60.0  # seconds; no job lasts longer
 MOST_CONNECTIONS = 256
@@ -175,9 +177,8 @@ def _content_length(head: bytes) -> int:
 
 async def _measure(job: Job) -> Sample:
     run, loop = _Run(job), asyncio.get_running_loop()
-    made = []
-    for _ in range(job["connections"]):
-        made.append(await loop.create_connection(lambda: _Connection(run), "127.0.0.1", job["port"]))
+    where = ("127.0.0.1", job["port"])
+    made = [await loop.create_connection(lambda: _Connection(run), *where) for _ in range(job["connections"])]
     run.begin()
     for _, connection in made:
         connection.ask()

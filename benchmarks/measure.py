@@ -17,7 +17,8 @@ from typing import Any, cast
 
 from benchmarks.load import Job, Sample
 from benchmarks.operations import Operation, encode, head
-from benchmarks.scene import PASSWORD, Scene
+from benchmarks.scene import Scene
+from tests.world import PASSWORD
 
 TOKEN_SECONDS = 300  # a fresh token well before the ten minutes of one are over
 FASTEST = 4_000  # requests a second no operation that makes something new will pass on these machines
@@ -63,25 +64,41 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, scene: Scene, folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
-    """A server process for the length of a with block; its log lines go to a file in `folder`."""
+def serving(name: str, scene: Scene, folder: Path) -> Iterator[Server]:
+    """`python -m api serve` on a scene, for the length of a with block; its log lines go to a file in `folder`."""
     port = _free_port()
-    program = [sys.executable, "-m", "benchmarks.server", "starlette" if name == "starlette" else "waypost", str(port)]
+    settings = {
+        "WAYPOST_DATABASE_URL": scene.url,
+        "WAYPOST_DATA_DIR": str(folder),
+        "WAYPOST_KEYS_DIR": str(scene.keys),
+        "WAYPOST_PORT": str(port),
+    }
+    with _process(name, port, ["-m", "api", "serve"], folder, settings) as (pid, start_seconds):
+        yield Server(name, port, pid, scene, start_seconds)
+
+
+@contextmanager
+def answering(name: str, scene: Scene, folder: Path, answers: Path) -> Iterator[Server]:
+    """The floor's server, asked for the same things as a scene's."""
+    port = _free_port()
+    with _process(name, port, ["-m", "benchmarks.server", str(port), str(answers)], folder, {}) as (pid, start_seconds):
+        yield Server(name, port, pid, scene, start_seconds)
+
+
+@contextmanager
+def _process(
+    name: str, port: int, arguments: list[str], folder: Path, settings: dict[str, str]
+) -> Iterator[tuple[int, float]]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WAYPOST_")}
-    began = time.monotonic()
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen([*program, *arguments], stdout=log, stderr=log, env=kept | settings)
+    began, said = time.monotonic(), folder / f"{name}.log"
+    with said.open("wb") as log:
+        process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=kept | settings)
     try:
-        _wait_for(process, port, folder / f"{name}.log")
-        yield Server(name, port, process.pid, scene, time.monotonic() - began)
+        _wait_for(process, port, said)
+        yield process.pid, time.monotonic() - began
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def waypost_settings(scene: Scene, folder: Path) -> dict[str, str]:
-    """The variables that point the service at a scene."""
-    return {"WAYPOST_DATABASE_URL": scene.url, "WAYPOST_KEYS_DIR": str(scene.keys), "WAYPOST_DATA_DIR": str(folder)}
 
 
 def _free_port() -> int:

@@ -81,7 +81,9 @@ OPERATIONS = (
     Operation("tick", "ana", 200, _tick, lambda out: out["progress"]["done"] >= 1 and out["status"] == "done"),
     Operation("read_plan", "ana", 200, lambda s: _reading(s.plans), lambda out: _whole(out, IN_OWN_WORDS)),
     Operation("read_plan_full", "ana", 200, lambda s: _reading(s.full_plans), lambda out: _whole(out, ITEMS)),
-    Operation("caseload", "ana", 200, _caseload, lambda out: len(out["data"]) == 25 and bool(out["data"][0]["plan_id"])),
+    Operation(
+        "caseload", "ana", 200, _caseload, lambda out: len(out["data"]) == 25 and bool(out["data"][0]["plan_id"])
+    ),
     Operation("schedule_review", "ana", 201, _schedule_review, lambda out: out["state"] == "scheduled"),
 )
 

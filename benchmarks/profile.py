@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.measure import BenchError, Server, first_answer, run, serving, waypost_settings
+from benchmarks.measure import BenchError, Server, first_answer, run, serving
 from benchmarks.operations import Operation
 from benchmarks.scene import Scene
 
@@ -37,7 +37,7 @@ def profile(kind: str, scene: Scene, folder: Path, operations: Iterable[Operatio
     """A Markdown table: parts by operations, in per cent of the looks at working threads."""
     shares: dict[str, Counter[str]] = {}
     hottest: list[str] = []
-    with serving(f"{kind}-profile", scene, folder, **waypost_settings(scene, folder)) as server:
+    with serving(f"{kind}-profile", scene, folder) as server:
         for operation in operations:
             first_answer(server, operation)
             stacks = list(_looks(server, operation, folder, seconds))
@@ -53,8 +53,8 @@ def _looks(server: Server, operation: Operation, folder: Path, seconds: float) -
     """Stacks (outermost first) with how often each was seen while holding the interpreter."""
     out = folder / f"{operation.name}.txt"
     command = [
-        Path(sys.executable).with_name("py-spy"), "record", "--pid", str(server.pid), "--gil", "--format", "raw",
-        "--rate", str(LOOKS_A_SECOND), "--duration", str(max(2, round(seconds))), "--output", out,
+        str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(server.pid), "--gil", "--format", "raw",
+        "--rate", str(LOOKS_A_SECOND), "--duration", str(max(2, round(seconds))), "--output", str(out),
     ]  # fmt: skip
     watching = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     time.sleep(0.3)
@@ -73,7 +73,7 @@ def _booked(stacks: Iterable[tuple[list[str], int]]) -> Counter[str]:
         found[_part(frames)] += count
     del found["idle"]
     total = sum(found.values()) or 1
-    return Counter({name: count / total for name, count in found.items()})  # type: ignore[misc]
+    return Counter({name: count / total for name, count in found.items()})
 
 
 def _part(frames: list[str]) -> str:
@@ -87,6 +87,6 @@ def _part(frames: list[str]) -> str:
 def _hottest(stacks: Iterable[tuple[list[str], int]]) -> str:
     own: Counter[str] = Counter()
     for frames, count in stacks:
-        own[frames[-1]] += count * (not _part(frames) == "idle")
+        own[frames[-1]] += count * (_part(frames) != "idle")
     total = sum(own.values()) or 1
     return ", ".join(f"{frame} {count / total:.0%}" for frame, count in own.most_common(SHOWN))

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def machine() -> str:
 
 def tables(result: Result) -> str:
     """All tables."""
-    parts = [f"{date.today().isoformat()} · {result.machine} · {result.how}", _others(result)]
+    parts = [f"{datetime.now(UTC).date().isoformat()} · {result.machine} · {result.how}", _others(result)]
     databases = [name for name in result.figures if name != FLOOR]
     for server in databases:
         parts += [f"**{NAMES[server]}**", _figures(result, server)]
@@ -64,12 +64,15 @@ def tables(result: Result) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+NONE = "-"
 NAMES = {"sqlite": "SQLite, one process", "postgresql": "PostgreSQL, one process"}
 
 
 def _others(result: Result) -> str:
     """How much somebody else was using the machine: seen where nothing but the server and the generator should run."""
-    seen = [f.other_cores for name in ("sqlite", FLOOR) for by in result.figures.get(name, {}).values() for f in by.values()]
+    seen = [
+        f.other_cores for name in ("sqlite", FLOOR) for by in result.figures.get(name, {}).values() for f in by.values()
+    ]
     if not seen:
         return ""
     other = sum(seen) / len(seen)
@@ -86,12 +89,30 @@ def _figures(result: Result, server: str) -> str:
             share = result.share_of_floor(server, operation, connections)
             rows.append(
                 [
-                    operation, connections, f"{f.rate:,.0f}", f"{f.p50_ms:.1f}", f"{f.p99_ms:.1f}", f"{f.cpu_ms:.2f}",
-                    f"{floor.cpu_ms:.2f}" if floor else "–", f"{driver:.2f}" if driver else "–",
-                    f"{share:.0%}" if share else "–", f"1 / {floor.rate / f.rate:.1f}" if floor else "–",
-                ]  # fmt: skip
+                    operation,
+                    connections,
+                    f"{f.rate:,.0f}",
+                    f"{f.p50_ms:.1f}",
+                    f"{f.p99_ms:.1f}",
+                    f"{f.cpu_ms:.2f}",
+                    f"{floor.cpu_ms:.2f}" if floor else NONE,
+                    f"{driver:.2f}" if driver else NONE,
+                    f"{share:.0%}" if share else NONE,
+                    f"1 / {floor.rate / f.rate:.1f}" if floor else NONE,
+                ]
             )
-    heads = ("operation", "conn.", "req/s", "p50 ms", "p99 ms", "CPU ms", "Starlette", "driver", "of floor", "rate to Starlette")
+    heads = (
+        "operation",
+        "conn.",
+        "req/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU ms",
+        "Starlette",
+        "driver",
+        "of floor",
+        "rate to Starlette",
+    )
     return _table(heads, rows)
 
 
@@ -106,15 +127,19 @@ def _ratios(result: Result, server: str) -> str:
         else:
             known = peers.POSTGRESQL.get(operation)
             goals = peers.POSTGRESQL_GOALS.get(operation, (None, None))
-            pairs = [_times(f.rate / known[i], goals[i]) if known else "–" for i in (0, 1)]
+            pairs = [_times(f.rate / known[i], goals[i]) if known else NONE for i in (0, 1)]
         share = result.share_of_floor(server, operation, 8)
         # The share of the CPU floor was set for SQLite; elsewhere it is shown without a goal.
-        of_floor = "–" if share is None else f"{share:.0%}" + (_goal(share, goal.floor, f"{goal.floor:.0%}") if server == "sqlite" else "")
+        of_floor = (
+            NONE
+            if share is None
+            else f"{share:.0%}" + (_goal(share, goal.floor, f"{goal.floor:.0%}") if server == "sqlite" else "")
+        )
         spread = f.p99_ms / f.p50_ms
         rows.append([operation, *pairs, of_floor, f"{spread:.1f}" + _goal(-spread, -peers.MOST_P99_TO_P50, "≤ 4")])
     names = peers.NAMES if server == "sqlite" else (peers.NAMES[0], peers.NAMES[2])
     title = f"{NAMES[server]}, 8 connections: times as many requests/s as others (goal)"
-    return title + "\n\n" + _table(("operation", *(f"× {n}" for n in names), "of CPU floor", "p99 / p50"), rows)
+    return title + "\n\n" + _table(("operation", *(f"x {n}" for n in names), "of CPU floor", "p99 / p50"), rows)
 
 
 def _times(found: float, goal: float | None) -> str:
@@ -134,7 +159,7 @@ def _costs(result: Result, databases: Iterable[str]) -> str:
             f"{result.memory[server][1] / 2**20:.0f} MiB",
             f"{result.bytes_a_client[server] / 1024:.1f} KiB",
             f"{result.bulk_bytes_a_client[server] / 1024:.1f} KiB",
-            f"{result.entries[server]:,} sound" if server in result.entries else "–",
+            f"{result.entries[server]:,} sound" if server in result.entries else NONE,
         ]
         for server in databases
     ]
@@ -145,7 +170,12 @@ def _costs(result: Result, databases: Iterable[str]) -> str:
 def _table(heads: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
     cells = [[str(cell) for cell in row] for row in (heads, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-    lines = ["| " + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))) + " |" for row in cells]
+    lines = [
+        "| "
+        + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        + " |"
+        for row in cells
+    ]
     rule = "|" + "|".join(":" + "-" * (w + 1) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 

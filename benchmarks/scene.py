@@ -1,14 +1,17 @@
-"""The scene that is measured: one agency, an advocate with 2,000 clients, each with an active plan of 5 × 9 items."""
+"""The scene that is measured: an agency, an advocate with 2,000 clients, each with an active plan of 5 times 9 items."""
 
 import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
+
+import psycopg
 
 from models.access import Permission
 from models.checklist import ADD_ITEMS, ADD_SECTIONS, ItemStatus, Whose, item_id, items_of, new_plan_id, section_id
@@ -20,9 +23,8 @@ from models.plan import Plan, PlanStatus
 from models.review import Review
 from models.rows import Insert
 from models.template import Template
-from models.vault.keys import Vault
 from tests import world as worlds
-from tests.world import PASSWORD, World
+from tests.world import World
 
 SECTIONS, ITEMS_EACH = 5, 9
 ITEMS = SECTIONS * ITEMS_EACH
@@ -76,15 +78,15 @@ class Scene:
 
 def build(url: str, owner_url: str, folder: Path, clients: int = CLIENTS) -> Scene:
     """Migrate a database and fill it through the Workspace's own fast lane: walls, seals and ledger stay on."""
-    vault: Vault = worlds.make_vault(folder / "keys")
+    vault = worlds.make_vault(folder / "keys")
     world = worlds.build(url, owner_url, vault)
     scene = Scene(url, folder / "keys", world, world.system(_template))
     _analyze(scene.database, owner_url)
     before = scene.size()
     for first in range(0, clients, UNIT):
         full = first % (10 * UNIT) == 9 * UNIT
-        made = world.run("ana", Permission.CLIENT_CREATE, lambda db, n=first, f=full: _people(db, scene, n, full=f))
-        (scene.full_plans if full else scene.plans).extend(made)
+        work = partial(_people, scene=scene, first=first, full=full)
+        (scene.full_plans if full else scene.plans).extend(world.run("ana", Permission.CLIENT_CREATE, work))
         if first == 8 * UNIT:
             scene.bytes_a_client = (scene.size() - before) / (first + UNIT)
     _analyze(scene.database, owner_url)
@@ -97,14 +99,12 @@ def _analyze(database: Database, owner_url: str) -> None:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE")
         return
-    import psycopg
-
     with psycopg.connect(owner_url.replace("+psycopg", ""), autocommit=True) as owner:
         owner.execute("VACUUM ANALYZE")
 
 
 def _template(db: Workspace) -> UUID:
-    """An agency's own template of exactly 5 × 9 items, published."""
+    """An agency's own template of exactly 5 times 9 items, published."""
     sections = [
         {
             "key": f"part-{s}",
@@ -115,7 +115,12 @@ def _template(db: Workspace) -> UUID:
         for s in range(1, SECTIONS + 1)
     ]
     document = TemplateDocument.model_validate(
-        {"title": "A plan for measuring", "summary": "Five parts of nine steps.", "language": "en", "sections": sections}
+        {
+            "title": "A plan for measuring",
+            "summary": "Five parts of nine steps.",
+            "language": "en",
+            "sections": sections,
+        }
     )
     template = Template.create(db, document)
     db.flush()
@@ -233,7 +238,6 @@ def _review(db: Workspace, client_id: UUID, plan_id: UUID, due: datetime) -> dic
         "recurrence": "P8W",
         "created_at": db.now,
     }
-
 
 
 def wrong_counters(db: Workspace, plans: list[UUID]) -> list[UUID]:

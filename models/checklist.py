@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from models.base import ID, ClientRecord, choice, columns, id_field, instant_field, sealed_column, table_of, within
 from models.content import ItemKind
-from models.errors import Conflict
+from models.errors import Conflict, Fault, Invalid
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query, Sight
 from models.vault.sealed import Sealed
@@ -151,6 +151,8 @@ class ChecklistItem(ClientRecord, table=True):
         moves = {self.status: -1, status: 1} if self.kind.tickable and status is not self.status else {}
         count(db, self.plan_id, moves)  # the plan shows its items, so its version grows with them
         if "text" in changes:
+            if changes["text"] is None and not self.source:
+                raise Invalid(Fault("/text", "text-blank", "An own item has no words but these."))
             changes.setdefault("whose_words", Whose.TEMPLATE if changes["text"] is None else Whose.SURVIVOR)
         for name, value in changes.items():
             setattr(self, name, value)

@@ -256,14 +256,18 @@ def _stay_inside(state: ORMExecuteState) -> None:
     state.statement = statement.where(_wall(db, table))
 
 
+_SOURCES = sa.Column | sa.FromClause  # a function is one too: counting belongs to a Query
+
+
 def _only_table(statement: Any) -> sa.Table | None:
     """The one table a SELECT reads, or None when it reads more, or an alias: those the wall would miss."""
     parts = [part for part in iterate(statement) if part is not statement]
-    sources: dict[int, Any] = {id(part.table): part.table for part in parts if isinstance(part, sa.Column)}
-    named = {table.name for table in sources.values() if isinstance(table, sa.Table)}
-    nested = any(isinstance(part, sa.SelectBase | sa.Join | sa.Alias | sa.Subquery) for part in parts)
-    aliased = any(not isinstance(table, sa.Table) for table in sources.values())
-    if nested or aliased or len(named) != 1 or not isinstance(statement, sa.Select):
+    sources = [part.table if isinstance(part, sa.Column) else part for part in parts if isinstance(part, _SOURCES)]
+    named = {table.name for table in sources if isinstance(table, sa.Table)}
+    nested = any(isinstance(part, sa.SelectBase | sa.Join | sa.TextClause) for part in parts)
+    written_out = any(getattr(part, "is_literal", False) for part in parts)  # literal_column: SQL nobody looked into
+    aliased = any(not isinstance(table, sa.Table) for table in sources)
+    if nested or written_out or aliased or len(named) != 1 or not isinstance(statement, sa.Select):
         return None
     return SQLModel.metadata.tables[named.pop()]
 
@@ -457,7 +461,12 @@ def make_engine(url: str, pool_size: int = 8) -> sa.Engine:
 
 
 #: Milliseconds: nothing in this service may hang longer than its callers wait.
-POSTGRESQL = ("lock_timeout=5000", "statement_timeout=12000", "idle_in_transaction_session_timeout=30000")
+POSTGRESQL = (
+    "timezone=UTC",  # instants are told in UTC, wherever the server lives
+    "lock_timeout=5000",
+    "statement_timeout=12000",
+    "idle_in_transaction_session_timeout=30000",
+)
 SQLITE = (
     "journal_mode=WAL",
     "synchronous=FULL",

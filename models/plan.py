@@ -258,6 +258,8 @@ class Plan(ClientRecord, Progress, table=True):
         """Personalise several items (id, version, changes): all of them, or none."""
         # Every item is locked, in one order, before the first change locks the plan's counters: no deadlock with ticks.
         ordered = sorted(changes, key=lambda change: change[0])
+        if len({item_id for item_id, _, _ in changes}) < len(changes):
+            raise Invalid(Fault("/items", "item-twice", "An item is named twice; put its changes together."))
         claimed = [db.claim(ChecklistItem, item_id, version) for item_id, version, _ in ordered]
         for item, (_, _, changed) in zip(claimed, ordered, strict=True):
             self.change_item(db, item, **changed)

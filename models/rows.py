@@ -49,29 +49,40 @@ class _Compiled:
     """A statement as one driver takes it: its text, its parameters in order, and how to read what comes back."""
 
     sql: str
-    binds: tuple[tuple[str, Processor, Any, bool], ...]
+    binds: tuple[tuple[str, Processor, Any, bool], ...]  # name, how to write it, what it is if not given, must it be
+    names: tuple[str, ...]
     positional: bool
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
 
     def arguments(self, params: dict[str, Any]) -> Any:
         """Parameters as the driver wants them. A missing one is a programmer's error: KeyError."""
-        named = ((n, params[n] if required else given, process) for n, process, given, required in self.binds)
-        bound = ((n, value if process is None else process(value)) for n, value, process in named)
-        return [value for _, value in bound] if self.positional else dict(bound)
+        bound = [
+            (params[n] if process is None else process(params[n])) if required or n in params else ready
+            for n, process, ready, required in self.binds
+        ]
+        return bound if self.positional else dict(zip(self.names, bound, strict=True))
 
 
 def _compile(statement: Any, dialect: sa.Dialect) -> _Compiled:
     compiled = statement.compile(dialect=dialect)
     order = compiled.positiontup if compiled.positional else list(compiled.binds)
-    binds = ((n, compiled.binds[n], compiled.binds[n].type.dialect_impl(dialect)) for n in order)
     columns = statement.selected_columns if isinstance(statement, sa.Select | sa.CompoundSelect) else ()
     read = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
     return _Compiled(
         compiled.string,
-        tuple((n, kind.bind_processor(dialect), bind.effective_value, bind.required) for n, bind, kind in binds),
+        tuple(_bind(name, compiled.binds[name], dialect) for name in order),
+        tuple(order),
         bool(compiled.positional),
         tuple((i, process) for i, process in read if process is not None),
     )
+
+
+def _bind(name: str, bind: Any, dialect: sa.Dialect) -> tuple[str, Processor, Any, bool]:
+    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    if bind.required:
+        return name, process, None, True
+    ready = bind.effective_value
+    return name, process, ready if process is None else process(ready), False
 
 
 def client_column(table: Any) -> Any | None:
@@ -206,8 +217,11 @@ def _with_bindings(statement: Any) -> tuple[Any, tuple[_SealedColumn, ...]]:
     extra: list[Any] = []
 
     def index(column: Any) -> int:
-        extra.append(column)
-        return len(columns) + len(extra) - 1
+        there = [*columns, *extra]
+        found = next((i for i, c in enumerate(there) if c is column), len(there))
+        if found == len(there):
+            extra.append(column)
+        return found
 
     sealed = []
     for at, column in wanted:
@@ -271,7 +285,7 @@ class Insert:
         return len(arguments)
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
-        values = {c.name: sa.bindparam(c.name, required=True, type_=c.type) for c in self.table.c}
+        values = {c.name: sa.bindparam(c.name, self._defaults[c.name], type_=c.type) for c in self.table.c}
         statement: Any = sa.insert(self.table).values(values)
         if self._unless_there:
             upsert = sa.dialects.sqlite if dialect.name == "sqlite" else sa.dialects.postgresql
@@ -279,8 +293,7 @@ class Insert:
         return _compile(statement, dialect)
 
     def _whole(self, db: "Workspace", given: dict[str, Any]) -> dict[str, Any]:
-        row = self._defaults | {name: make() for name, make in self._factories.items() if name not in given}
-        row |= given
+        row = given | {name: make() for name, make in self._factories.items() if name not in given}
         row["agency_id"] = db.agency_id
         if any(field.name in given for field in self._sealed):
             self._seal(db, row)

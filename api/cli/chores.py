@@ -10,11 +10,10 @@ def work(*, once: bool) -> Answer:
     """Chores until SIGTERM; or one round of them, exit 1 when one failed."""
     settings = Settings()
     log.configure(settings.log_level)
-    house = open_house(settings)
-    if once:
+    with open_house(settings) as house:
+        if not once:
+            worker.run(house.database)
+            return Answer({"stopped": True})
         done = worker.round_of_chores(house.database)
-        lines = [f"{name}: {count}" for name, count in done.items()]
-        return Answer({"chores": done}, lines, FOUND if done["failed"] else OK)
-    worker.run(house.database)
-    house.database.engine.dispose()
-    return Answer({"stopped": True})
+    lines = [f"{name}: {count}" for name, count in done.items()]
+    return Answer({"chores": done}, lines, FOUND if done["failed"] else OK)

@@ -11,14 +11,14 @@ from api.cli import upgrade
 from api.cli.demo_people import AGENCIES, GUIDE
 from api.cli.demo_world import Builder
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, open_house
+from api.cli.house import House, open_house, opened
 from api.cli.library import load_into
 from api.cli.say import PROGRAM, Answer, Handed, Trouble, hand_over, tell, write_private
 from api.cli.serve import greeting, is_loopback, listening, run
 from api.keys import ROOT, have_keys, make_keys, open_vault
 from api.passwords import Passwords, one_time
 from api.settings import DemoSettings, Settings
-from models.database import Database, Workspace
+from models.database import Workspace
 from models.user import User, who_signs_in
 from models.vault.roots import FileRoot
 
@@ -35,19 +35,19 @@ def demo(*, fresh: bool, as_json: bool) -> Answer:
             "Its people are invented and its passwords are shown",
             f"unset WAYPOST_HOST, or {PROGRAM} start for real use",
         )
-    with listening(settings) as (_, port):
+    with listening(settings) as port:
         _must_be_a_demo(settings)
         file = EmbeddedFile(settings.data_dir / HELD)
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         file.lock()
         prepare(settings, file, fresh=fresh)
-        house = open_house(settings)
-        passwords = renew_passwords(house, everybody=wanted.credentials is not None)
-        if wanted.credentials:
-            _write_credentials(wanted.credentials, settings.origin(), passwords)
-        handed = hand_over("one_time_password", passwords[GUIDE], settings.data_dir / "one-time-password")
-        run(house, port, lambda: tell(_welcome(settings, handed, wanted.credentials), as_json=as_json))
-    return Answer({})
+        with open_house(settings) as house:
+            passwords = renew_passwords(house, everybody=wanted.credentials is not None)
+            if wanted.credentials:
+                _write_credentials(wanted.credentials, settings.origin(), passwords)
+            handed = hand_over("one_time_password", passwords[GUIDE], settings.data_dir / "one-time-password")
+            run(house, port, lambda: tell(_welcome(settings, handed, wanted.credentials), as_json=as_json))
+    return Answer()
 
 
 def prepare(settings: Settings, file: EmbeddedFile, *, fresh: bool = False) -> None:
@@ -83,12 +83,10 @@ def _build(settings: Settings, path: Path) -> None:
     for left in path.parent.glob(f"{draft.name}*"):
         left.unlink()
     vault = open_vault(settings)
-    database = Database(f"sqlite:///{draft}", vault)
-    migrations.upgrade(database.engine)
-    load_into(database, settings.content_dir)
-    Builder(database, Passwords(vault.service)).build()
-    database.engine.dispose()
-    vault.forget()
+    with opened(f"sqlite:///{draft}", vault) as database:
+        migrations.upgrade(database.engine)
+        load_into(database, settings.content_dir)
+        Builder(database, Passwords(vault.service)).build()
     EmbeddedFile(draft).fold()
     draft.replace(path)
 

@@ -10,13 +10,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, must_belong, must_fit, open_house
+from api.cli.house import House, engine_of, must_belong, must_fit, open_house, opened
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.cli.troubles import explained
 from api.health import checks
 from api.keys import ROOT, SERVICE, open_vault
 from api.settings import Environment, Settings
-from models.database import Database, make_engine
 from models.user import head_count
 
 LEAST_FREE = 1 << 30  # bytes
@@ -26,10 +25,10 @@ SKEW = 2.0  # seconds between this clock and the database's
 
 def status() -> Answer:
     """What /health/ready checks, and how many agencies and people there are: exit 0, or 1 when not ready."""
-    house = open_house()
-    found = checks(house.database)
-    agencies = house.agencies()
-    people = sum(house.within(a.agency_id, head_count) for a in agencies)
+    with open_house() as house:
+        found = checks(house.database)
+        agencies = house.agencies()
+        people = sum(house.within(a.agency_id, head_count) for a in agencies)
     ready = all(state == "ok" for state in found.values())
     data = {"ready": ready, "checks": found, "agencies": len(agencies), "people": people}
     lines = [*(f"{part}: {state}" for part, state in found.items()), f"{len(agencies)} agencies, {people} people"]
@@ -109,23 +108,18 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if there.state == "fail":
             return
         yield _attempt("database pages", "sound", file.must_be_sound)
-    engine = make_engine(settings.app_url(), 2)
-    answers = _attempt("database", engine.dialect.name, lambda: engine.connect().close())
-    yield answers
-    if answers.state == "ok":
-        yield _attempt("migrations", "fit this code", lambda: must_fit(engine))
-        yield from _embedded(engine, file) if file else _server(engine)
-        yield _attempt("keys and database", "belong to each other", lambda: _canary(settings))
-    engine.dispose()
+    with engine_of(settings.app_url()) as engine:
+        answers = _attempt("database", engine.dialect.name, lambda: engine.connect().close())
+        yield answers
+        if answers.state == "ok":
+            yield _attempt("migrations", "fit this code", lambda: must_fit(engine))
+            yield from _embedded(engine, file) if file else _server(engine)
+            yield _attempt("keys and database", "belong to each other", lambda: _canary(settings))
 
 
 def _canary(settings: Settings) -> None:
-    vault = open_vault(settings)
-    house = House(settings, Database(settings.app_url(), vault, 2), None)
-    try:
-        must_belong(house, vault)
-    finally:
-        house.database.engine.dispose()
+    with opened(settings.app_url(), open_vault(settings)) as database:
+        must_belong(House(settings, database, None))
 
 
 def _embedded(engine: sa.Engine, file: EmbeddedFile) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Opening an installation for a verb: settings, keys, database, each checked before any data are touched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,7 +16,7 @@ from api.settings import Settings
 from migrations import Fit
 from models import agency
 from models.access import PLATFORM, Actor
-from models.database import Database, Workspace
+from models.database import Database, Workspace, make_engine
 from models.errors import KeyRefused
 from models.vault.keys import Vault
 
@@ -51,7 +52,8 @@ class House:
         raise Trouble(what, "Every person and every client belongs to exactly one", f"{PROGRAM} agency list")
 
 
-def open_house(settings: Settings | None = None) -> House:
+@contextmanager
+def open_house(settings: Settings | None = None) -> Iterator[House]:
     """Open the keys, then the database, then check that each belongs to the other. Trouble or KeyRefused, before any
     data are touched."""
     settings = settings or Settings()
@@ -59,10 +61,31 @@ def open_house(settings: Settings | None = None) -> House:
     file = EmbeddedFile.of(settings.app_url())
     if file:
         file.must_exist()
-    house = House(settings, Database(settings.app_url(), vault, settings.database_pool), file)
-    must_fit(house.database.engine)
-    must_belong(house, vault)
-    return house
+    with opened(settings.app_url(), vault, settings.database_pool) as database:
+        house = House(settings, database, file)
+        must_fit(database.engine)
+        must_belong(house)
+        yield house
+
+
+@contextmanager
+def opened(url: str, vault: Vault, pool: int = 2) -> Iterator[Database]:
+    """A database whose connections are closed at the end."""
+    database = Database(url, vault, pool)
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+@contextmanager
+def engine_of(url: str) -> Iterator[sa.Engine]:
+    """The same without keys."""
+    engine = make_engine(url, 2)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def must_fit(engine: sa.Engine) -> None:
@@ -84,8 +107,8 @@ def must_fit(engine: sa.Engine) -> None:
         raise Trouble(*said[fit])
 
 
-def must_belong(house: House, vault: Vault) -> None:
+def must_belong(house: House) -> None:
     """The canary: every agency's wrapped key has to open under this root key, or KeyRefused."""
     for row in house.agencies():
-        if not house.within(row.agency_id, vault.check):
+        if not house.within(row.agency_id, house.database.vault.check):
             raise KeyRefused("an agency has lost its key; restore the newest backup of the database")

@@ -26,9 +26,9 @@ def lint() -> Answer:
 
 def load() -> Answer:
     """Bring the library's files into the database: all of them or, when one has a fault, none (exit 1)."""
-    house = open_house()
     try:
-        done = load_into(house.database, house.settings.content_dir)
+        with open_house() as house:
+            done = load_into(house.database, house.settings.content_dir)
     except ContentError as error:
         kept = "The library in the database stays as it was."
         return Answer({"added": [], "faults": error.lines}, [*error.lines, kept], FOUND)

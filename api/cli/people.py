@@ -20,7 +20,8 @@ from models.user import User, who_signs_in
 
 def list_agencies() -> Answer:
     """Every agency by id and name."""
-    found = [{"id": str(a.agency_id), "name": a.name, "demo": bool(a.demo)} for a in open_house().agencies()]
+    with open_house() as house:
+        found = [{"id": str(a.agency_id), "name": a.name, "demo": bool(a.demo)} for a in house.agencies()]
     lines = [f"{a['id']}  {a['name']}{'  (demo)' if a['demo'] else ''}" for a in found] or ["There is no agency yet."]
     return Answer({"agencies": found}, lines)
 
@@ -29,19 +30,19 @@ def create_agency(name: str, time_zone: str, language: str, place: str) -> Answe
     """A new agency with keys and a ledger of its own."""
     name = _read("NAME", Name, name)
     values = {"time_zone": _read("--time-zone", Zone, time_zone), "language": _read("--language", Language, language)}
-    house = open_house()
-    known = house.platform(jurisdiction.known)
-    if place not in known:
-        raise Trouble(
-            f"--jurisdiction is none of: {', '.join(known)}",
-            "It decides the numbers and legal words in every plan",
-            f"the same command with one of them, or {PROGRAM} content load first",
-            USAGE,
-        )
-    agency_id = uuid4()
-    house.within(agency_id, lambda db: Agency.found(db, name=name, jurisdiction=place, **values))
-    after = f"{PROGRAM} user create ADDRESS --agency {agency_id} --name NAME --role agency_admin"
-    return Answer({"id": str(agency_id), "name": name}, [f"Founded {name} ({agency_id}).", f"Next: {after}"])
+    with open_house() as house:
+        known = house.platform(jurisdiction.known)
+        if place not in known:
+            raise Trouble(
+                f"--jurisdiction is none of: {', '.join(known)}",
+                "It decides the numbers and legal words in every plan",
+                f"the same command with one of them, or {PROGRAM} content load first",
+                USAGE,
+            )
+        agency_id = uuid4()
+        house.within(agency_id, lambda db: Agency.found(db, name=name, jurisdiction=place, **values))
+        after = f"{PROGRAM} user create ADDRESS --agency {agency_id} --name NAME --role agency_admin"
+        return Answer({"id": str(agency_id), "name": name}, [f"Founded {name} ({agency_id}).", f"Next: {after}"])
 
 
 def create_user(email: str, agency: str, name: str, roles: list[str], language: str) -> Answer:
@@ -49,43 +50,43 @@ def create_user(email: str, agency: str, name: str, roles: list[str], language: 
     held = [_role(role) for role in roles]
     email, name = _read("EMAIL", Email, email), _read("--name", Name, name)
     language = _read("--language", Language, language)
-    house = open_house()
-    agency_id = house.agency(agency).agency_id
-    password = one_time()
-    hashed = Passwords(house.database.vault.service).hash_now(password)
+    with open_house() as house:
+        agency_id = house.agency(agency).agency_id
+        password = one_time()
+        hashed = Passwords(house.database.vault.service).hash_now(password)
 
-    def hire(db: Workspace) -> UUID:
-        return User.hire(db, email, name, held, hashed, must_change_password=True, language=language).id
+        def hire(db: Workspace) -> UUID:
+            return User.hire(db, email, name, held, hashed, must_change_password=True, language=language).id
 
-    user_id = house.within(agency_id, hire)
-    return _with_password(
-        house, user_id, password, "There is a sign-in now; the password has to be changed at the first one."
-    )
+        user_id = house.within(agency_id, hire)
+        return _with_password(
+            house, user_id, password, "There is a sign-in now; the password has to be changed at the first one."
+        )
 
 
 def reset_password(email: str) -> Answer:
     """A new one-time password; the person is signed out everywhere."""
-    house = open_house()
-    agency_id, user_id = _person(house, email)
-    password = one_time()
-    hashed = Passwords(house.database.vault.service).hash_now(password)
+    with open_house() as house:
+        agency_id, user_id = _person(house, email)
+        password = one_time()
+        hashed = Passwords(house.database.vault.service).hash_now(password)
 
-    def reset(db: Workspace) -> None:
-        db.claim(User, user_id).set_password(db, hashed, one_time=True)
-        end_sessions(db, user_id)
+        def reset(db: Workspace) -> None:
+            db.claim(User, user_id).set_password(db, hashed, one_time=True)
+            end_sessions(db, user_id)
 
-    house.within(agency_id, reset)
-    return _with_password(
-        house, user_id, password, "Signed out everywhere; the password has to be changed at the next sign-in."
-    )
+        house.within(agency_id, reset)
+        return _with_password(
+            house, user_id, password, "Signed out everywhere; the password has to be changed at the next sign-in."
+        )
 
 
 def unlock(email: str) -> Answer:
     """Let a suspended person back in. Failed sign-ins never lock anybody out, so there is nothing else to unlock."""
-    house = open_house()
-    agency_id, user_id = _person(house, email)
-    house.within(agency_id, lambda db: db.claim(User, user_id).reinstate(db))
-    return Answer({"id": str(user_id), "status": "active"}, ["This person may sign in."])
+    with open_house() as house:
+        agency_id, user_id = _person(house, email)
+        house.within(agency_id, lambda db: db.claim(User, user_id).reinstate(db))
+        return Answer({"id": str(user_id), "status": "active"}, ["This person may sign in."])
 
 
 def _person(house: House, email: str) -> tuple[UUID, UUID]:

@@ -31,9 +31,9 @@ class Trouble(Exception):
 
 @dataclass
 class Answer:
-    """What a verb found or did: for machines, for people, and the exit code."""
+    """What a verb found or did: for machines, for people, and the exit code. Empty: it was all said before."""
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
     lines: Sequence[str] = field(default=())
     code: int = OK
 
@@ -55,9 +55,9 @@ def finish(work: Callable[[], Answer], *, as_json: bool) -> int:
 
 def tell(answer: Answer, *, as_json: bool) -> None:
     """Print an answer to stdout: one JSON document, or its lines."""
-    if as_json:
+    if as_json and answer.data:
         print(json.dumps(answer.data, indent=2, default=str), flush=True)
-    elif answer.lines:
+    elif answer.lines and not as_json:
         print("\n".join(answer.lines), flush=True)
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from api import log
 from api.app import VERSION, create_app
+from api.cli.embedded import EmbeddedFile
 from api.cli.house import House, open_house
 from api.cli.say import PROGRAM, Answer, Trouble, tell
 from api.protocol import HardenedProtocol
@@ -28,21 +29,23 @@ Announce = Callable[[], None]
 
 def serve(*, as_json: bool) -> Answer:
     """Serve this installation until SIGTERM. Trouble, before anything listens, when it must not be served."""
-    with listening(Settings()) as (settings, port):
-        house = open_to_serve(settings)
+    settings = Settings()
+    with listening(settings) as port, open_to_serve(settings) as house:
         run(house, port, lambda: tell(greeting(settings), as_json=as_json))
-    return Answer({})
+    return Answer()
 
 
-def open_to_serve(settings: Settings) -> House:
+@contextlib.contextmanager
+def open_to_serve(settings: Settings) -> Iterator[House]:
     """The installation, locked for this process and found sound."""
     if settings.env is Environment.PRODUCTION:
         must_speak_tls(settings)
-    house = open_house(settings)
-    if house.file:
-        house.file.lock()
-        house.file.must_be_sound()
-    return house
+    if file := EmbeddedFile.of(settings.app_url()):
+        file.must_exist()
+        file.lock()
+        file.must_be_sound()
+    with open_house(settings) as house:
+        yield house
 
 
 def is_loopback(host: str) -> bool:
@@ -64,7 +67,7 @@ def must_speak_tls(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
+def listening(settings: Settings) -> Iterator[socket.socket]:
     """The port, taken early so that a taken one is told at once; connections are accepted when the service is ready."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as port:
@@ -77,7 +80,7 @@ def listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
                 "Most often another program, or another Waypost, has the port already",
                 "stop that one, or choose another port: PORT=8001 make demo, or WAYPOST_PORT=8001 for the others",
             ) from None
-        yield settings, port
+        yield port
 
 
 def greeting(settings: Settings) -> Answer:
@@ -98,7 +101,6 @@ def run(house: House, port: socket.socket, announce: Announce) -> None:
     log.logger().info("serving", port=house.settings.port, pid=os.getpid(), version=VERSION, database=_kind(house))
     server.run(sockets=[port])
     log.logger().info("stopped", pid=os.getpid())
-    house.database.engine.dispose()
     if gone.is_set():
         raise Trouble(
             f"The server stopped because its database file was deleted or replaced ({house.file and house.file.path})",

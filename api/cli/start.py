@@ -3,13 +3,12 @@
 import migrations
 from api.cli import upgrade
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House
+from api.cli.house import House, engine_of
 from api.cli.say import Answer, Handed, hand_over, tell
 from api.cli.serve import greeting, listening, open_to_serve, run
 from api.keys import have_keys, make_keys
 from api.settings import Settings
 from migrations import Fit
-from models.database import make_engine
 from models.setup import LIFE, SetupLink
 
 MINUTES = int(LIFE.total_seconds() // 60)
@@ -17,24 +16,23 @@ MINUTES = int(LIFE.total_seconds() // 60)
 
 def start(*, as_json: bool) -> Answer:
     """Keys when everything is new, the database brought up to this code, a set-up link while there is no agency."""
-    with listening(Settings()) as (settings, port):
+    settings = Settings()
+    with listening(settings) as port:
         if not have_keys(settings) and _holds_nothing(settings):
             make_keys(settings)
         upgrade.migrate(settings)
-        house = open_to_serve(settings)
-        handed = None if house.agencies() else _set_up(house)
-        run(house, port, lambda: tell(_welcome(settings, handed), as_json=as_json))
-    return Answer({})
+        with open_to_serve(settings) as house:
+            handed = None if house.agencies() else _set_up(house)
+            run(house, port, lambda: tell(_welcome(settings, handed), as_json=as_json))
+    return Answer()
 
 
 def _holds_nothing(settings: Settings) -> bool:
     """Whether there is no database yet. Keys made beside an existing one could open nothing in it."""
     if file := EmbeddedFile.of(settings.app_url()):
         return not file.path.exists()
-    engine = make_engine(settings.owner_url())
-    empty = migrations.fit(engine) is Fit.EMPTY
-    engine.dispose()
-    return empty
+    with engine_of(settings.owner_url()) as engine:
+        return migrations.fit(engine) is Fit.EMPTY
 
 
 def _set_up(house: House) -> Handed:

@@ -10,13 +10,12 @@ import sqlalchemy as sa
 
 import migrations
 from api.cli.embedded import EmbeddedFile, seal_backup
-from api.cli.house import must_fit
+from api.cli.house import engine_of, must_fit, opened
 from api.cli.library import load_into
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.keys import open_vault
 from api.settings import Settings
 from migrations import Fit
-from models.database import Database, make_engine
 
 
 def upgrade() -> Answer:
@@ -31,15 +30,11 @@ def migrate(settings: Settings) -> dict[str, list[str]]:
     vault = open_vault(settings)
     if file := EmbeddedFile.of(settings.app_url()):
         file.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = make_engine(settings.owner_url())
-    if migrations.fit(engine) is Fit.AHEAD:
-        must_fit(engine)
-    migrations.upgrade(engine)
-    engine.dispose()
-    database = Database(settings.owner_url(), vault, pool_size=2)
-    added = load_into(database, settings.content_dir).added
-    database.engine.dispose()
-    return {"added": added}
+    with opened(settings.owner_url(), vault) as database:
+        if migrations.fit(database.engine) is Fit.AHEAD:
+            must_fit(database.engine)
+        migrations.upgrade(database.engine)
+        return {"added": load_into(database, settings.content_dir).added}
 
 
 def check() -> Answer:
@@ -47,9 +42,8 @@ def check() -> Answer:
     settings = Settings()
     if file := EmbeddedFile.of(settings.app_url()):
         file.must_exist()
-    engine = make_engine(settings.app_url())
-    fit = migrations.fit(engine)
-    engine.dispose()
+    with engine_of(settings.app_url()) as engine:
+        fit = migrations.fit(engine)
     line = {
         Fit.FITS: "The database fits this code.",
         Fit.EMPTY: f"The database is empty. Next: {PROGRAM} db upgrade",

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, open_house
+from api.cli.house import House, open_house, opened
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble, bar
 from api.keys import ROOT, SERVICE, make_keys, open_vault
 from api.settings import Environment, Settings
 from models.access import PLATFORM
-from models.database import Database, Workspace
+from models.database import Workspace
 from models.ledger import book
 from models.ledger.action import Action
 from models.ledger.book import Verdict
@@ -41,27 +41,28 @@ def key_status() -> Answer:
     """The key files, and how many agencies they open."""
     settings = Settings()
     root = open_vault(settings).root
-    house = open_house(settings)
+    with open_house(settings) as house:
+        agencies = house.agencies()
     files = {n: f"{stat.S_IMODE((settings.keys / n).stat().st_mode):04o}" for n in (ROOT, SERVICE)}
     data = {
         "folder": str(settings.keys),
         "files": files,
         "epoch": root.current(),
         "demo": bool(getattr(root, "demo", False)),
-        "agencies_opened": len(house.agencies()),
+        "agencies_opened": len(agencies),
     }
     return Answer(data, [f"{name.replace('_', ' ')}: {value}" for name, value in data.items()])
 
 
 def verify_ledgers(agency: str | None) -> Answer:
     """Recompute the logs of the platform and of every agency, or of one: exit 1 when an entry is not what it was."""
-    house = open_house()
-    wanted = [house.agency(agency).agency_id] if agency else [PLATFORM, *(a.agency_id for a in house.agencies())]
-    with bar("Verifying the ledgers", len(wanted)) as done:
-        verdicts = []
-        for agency_id in wanted:
-            verdicts.append(_verify(house, agency_id))
-            done(1)
+    with open_house() as house:
+        wanted = [house.agency(agency).agency_id] if agency else [PLATFORM, *(a.agency_id for a in house.agencies())]
+        with bar("Verifying the ledgers", len(wanted)) as done:
+            verdicts = []
+            for agency_id in wanted:
+                verdicts.append(_verify(house, agency_id))
+                done(1)
     data = [{"agency": str(v.agency_id), "size": v.size, "root": v.root, "faults": v.faults} for v in verdicts]
     lines = [line for verdict in verdicts for line in _spoken(verdict)]
     sound = not any(v.faults for v in verdicts)
@@ -94,4 +95,5 @@ def contract() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         settings: Any = Settings(env=Environment.TEST, data_dir=Path(folder), keys_dir=None, database_url=None)
         make_keys(settings)
-        return document(create_app(settings, Database("sqlite://", open_vault(settings))))
+        with opened("sqlite://", open_vault(settings)) as database:
+            return document(create_app(settings, database))

@@ -87,7 +87,7 @@ def openapi(as_json: Json = False) -> int:
 
     def work() -> Answer:
         sys.stdout.write(it.contract().decode())
-        return Answer({})
+        return Answer()
 
     return finish(work, as_json=False)
 

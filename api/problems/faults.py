@@ -43,6 +43,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "A time lies between the years 1900 and 2200.",
         "Una hora tiene que estar entre los años 1900 y 2200.",
     ),
+    "item-twice": (
+        "An item is named twice. Put its changes together.",
+        "Un elemento aparece dos veces. Reúna sus cambios.",
+    ),
     "key-or-title": (
         "Give either a key of the template or a title of your own, not both and not neither.",
         "Indique una clave de la plantilla o un título propio: una de las dos cosas, no ambas.",

@@ -256,10 +256,10 @@ def _whole(db: Workspace, plan: Any) -> PlanOut:
     sections = [
         _section(row, text, by_section.get(number_of(row.id), [])) for row in sections_of(db, plan.id, plan.client_id)
     ]
-    return PlanOut.model_construct(
+    return PlanOut(
         id=plan.id,
         client_id=plan.client_id,
-        template=TemplateRef.model_construct(id=plan.template_id, version=plan.template_version),
+        template=TemplateRef(id=plan.template_id, version=plan.template_version),
         status=plan.status,
         custody=plan.custody,
         language=text.language,
@@ -278,7 +278,7 @@ def _whole(db: Workspace, plan: Any) -> PlanOut:
 
 def _section(row: Any, text: PinnedWords, items: list[ItemInPlan]) -> SectionInPlan:
     source = text.section(row.source)
-    return SectionInPlan.model_construct(
+    return SectionInPlan(
         id=row.id,
         key=source.key if source else None,
         title=source.title if source else row.title or "",
@@ -292,7 +292,7 @@ def _section(row: Any, text: PinnedWords, items: list[ItemInPlan]) -> SectionInP
 def _item(row: Any, text: PinnedWords, facts: dict[str, str]) -> ItemInPlan:
     source = text.item(row.source)
     fact = source.source.shared_fact if source else None
-    return ItemInPlan.model_construct(
+    return ItemInPlan(
         id=row.id,
         key=source.source.key if source else None,
         kind=row.kind,

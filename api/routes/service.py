@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from api.errors import language_of, problem
+from api.errors import answer, language_of, problem
 from api.health import readiness
 from api.openapi import document
 from api.problems import PROBLEMS, page
+from models.errors import Unauthenticated
 
 router = APIRouter(include_in_schema=False)
 STATIC = Path(__file__).parent.parent / "static"
@@ -35,8 +36,8 @@ async def metrics(request: Request) -> Response:
     token = request.app.state.metrics_token
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     direct = "x-forwarded-for" not in request.headers and _loopback(request.state.ip)
-    if not (direct or (token and hmac.compare_digest(given, token.get_secret_value()))):
-        return problem(request, "unauthenticated")
+    if not (direct or (token and hmac.compare_digest(given.encode(), token.get_secret_value().encode()))):
+        return answer(request, Unauthenticated())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

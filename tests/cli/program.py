@@ -1,5 +1,6 @@
 """The command line as its users meet it: real processes, with an environment of their own."""
 
+import io
 import json
 import os
 import signal
@@ -9,13 +10,16 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx2
+import pytest
 
+from api.cli import main
 from tests.world import PASSWORD
 
 ROOT = Path(__file__).parent.parent.parent
@@ -56,11 +60,35 @@ class Program:
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment of a run."""
-        base = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        base = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+        }
         return base | self.settings | more
 
     def __call__(self, *words: str, **more: str) -> Ran:
-        """Run a verb to its end."""
+        """Run a verb to its end in this process, through the same entry: starting Python a hundred times takes long."""
+        out, err, mask = io.StringIO(), io.StringIO(), os.umask(0o077)
+        settings = self.env(**{"WAYPOST_PORT": str(free_port())} | more)
+        try:
+            with (
+                mock.patch.dict(os.environ, settings, clear=True),
+                mock.patch.object(sys, "argv", ["waypost", *words]),
+                redirect_stdout(out),
+                redirect_stderr(err),
+                pytest.raises(SystemExit) as end,
+            ):
+                main()
+        finally:
+            os.umask(mask)
+        code = end.value.code
+        assert isinstance(code, int)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    def process(self, *words: str, **more: str) -> Ran:
+        """Run a verb to its end in a process of its own."""
         ran = subprocess.run(
             [sys.executable, "-m", "api", *words],
             env=self.env(**{"WAYPOST_PORT": str(free_port())} | more),

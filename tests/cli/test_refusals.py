@@ -49,7 +49,9 @@ class TestKeys:
         (keys / name).chmod(0o640)
         program("serve").refused("can be read by others", f"chmod 600 {keys / name}")
 
-    @pytest.mark.parametrize("damage", [lambda text: text[:40], lambda text: "", lambda text: text.replace('"1"', '"2"')])
+    @pytest.mark.parametrize(
+        "damage", [lambda text: text[:40], lambda text: "", lambda text: text.replace('"1"', '"2"')]
+    )
     @SQLITE
     def test_damaged(self, program: Program, keys: Path, damage: Callable[[str], str]) -> None:
         """Half a file, an empty one, one without its current epoch."""

@@ -70,7 +70,9 @@ def test_setup_link_founds_one_agency(empty: Program) -> None:
             "password": "seven herons stand in the shallow water",
         }
         with ThreadPoolExecutor(10) as pool:
-            use = lambda n: httpx2.post(f"{service.url}/v1/setup", json=body | {"email": f"ada{n}@harbor.example"}, timeout=30)  # noqa: E731
+            use = lambda n: httpx2.post(
+                f"{service.url}/v1/setup", json=body | {"email": f"ada{n}@harbor.example"}, timeout=30
+            )  # noqa: E731
             answers = list(pool.map(use, range(10)))
         codes = sorted(answer.status_code for answer in answers)
         assert codes == [201] + [401] * 9, [a.text for a in answers]
@@ -204,5 +206,3 @@ def _clients(world: World) -> list[UUID]:
     from models.client import clients_of
 
     return sorted(client.id for client in world.system(lambda db: clients_of(db, [], 100_000, None)))
-
-

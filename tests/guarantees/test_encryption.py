@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
+from api import log
 from models.access import GRANTS, PLATFORM, Actor, Permission
 from models.agency import agency_ids
 from models.base import ID, MODELS, table_of
@@ -137,7 +138,8 @@ def spellings(text: str) -> Iterator[bytes]:
 def test_canaries_are_nowhere_but_in_answers(
     capfd: pytest.CaptureFixture[str], api: Api, urls: Urls, kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """Texts put into every sealed field through the service are in no file, dump, log line, error or metric."""
+    """Texts put into every sealed field through the service are in no file, dump, log line or metric, at any level."""
+    log.configure("DEBUG")  # onto the standard error that capfd reads
     fill(api)
     values = stored(api.world)
     unfilled = [

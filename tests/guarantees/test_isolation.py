@@ -402,6 +402,8 @@ class TestTheWorkspace:
             sa.select(Client.id).where(sa.exists(sa.select(other.id).join(Client, sa.true()))),
             sa.select(Client.id).order_by(sa.select(other.id).scalar_subquery()),
             sa.select(Client.id, sa.select(other.id).limit(1).scalar_subquery()),
+            sa.select(Client.id).where(Client.restricted.is_(False), sa.text("1=1 or 1=1")),
+            sa.select(Client.id, sa.literal_column("(select count(*) from clients)")),
         )
         for statement in clever:
             with pytest.raises(UnexplainedWrite):

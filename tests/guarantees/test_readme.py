@@ -18,12 +18,13 @@ from models.access import GRANTS, REACH, Permission, Reach, Role
 
 PAGES = sorted([*HERE.glob("*.md"), *HERE.glob("docs/**/*.md"), *HERE.glob("content/*.md")])
 README = HERE / "README.md"
+NOTHING = "\u2013"  # an en dash in an empty cell
 SEES = {Reach.NONE: "none", Reach.ASSIGNED: "those assigned to her now", Reach.AGENCY: "all of her agency"}
 
 
 def _default(value: Any) -> str:
     if value is None or value == []:
-        return "–"
+        return NOTHING
     if isinstance(value, Path):
         return f"`{value.relative_to(HERE)}` in the checkout"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
@@ -55,7 +56,7 @@ def roles_table() -> str:
     rows = [["sees clients", *(SEES[REACH[role]] for role in roles)]]
     for resource, actions in resources.items():
         may = [[a for a in actions if Permission(f"{resource}:{a}") in GRANTS[role]] for role in roles]
-        rows.append([resource, *(", ".join(granted) or "–" for granted in may)])
+        rows.append([resource, *(", ".join(granted) or NOTHING for granted in may)])
     heads = [["", *(role.value.replace("_", " ") for role in roles)], ["---"] * 5]
     return "\n".join("| " + " | ".join(row) + " |" for row in [*heads, *rows]).replace("|  |", "| |")
 
@@ -97,7 +98,9 @@ class TestCommands:
         seen = 0
         for page in PAGES:
             for code in _prose_and_code(page):
-                for words in re.findall(r"(?:\./waypost|python -m api|compose run (?:--rm )?api)((?: [a-z-]+)+)", code):
+                for words in re.findall(
+                    r"(?:\./waypost|python -m api|compose run (?:--rm )?api)((?: [a-z][a-z-]*)+)", code
+                ):
                     seen += 1
                     found: Any = top
                     for word in words.split():

@@ -1,0 +1,193 @@
+"""Many at once: nothing is lost, nothing doubled, and each surviving change has exactly one entry."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from tests.api.contract import client, counted, good, items, plan, problem, review, tickable
+from tests.conftest import Api
+from tests.world import PASSWORD
+
+
+def at_once(times: int, ask: Callable[[int], Any]) -> list[Any]:
+    """The answers to `times` requests that leave together from as many threads."""
+    start = Barrier(times)
+
+    def run(n: int) -> Any:
+        start.wait(30)
+        return ask(n)
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(run, range(times)))
+
+
+def entries(api: Api, action: str) -> list[Any]:
+    return [e for e in api.world.entries() if e["action"] == action]
+
+
+class TestDoubleSubmits:
+    def test_twenty_times_one_key_make_one_client(self, api: Api):
+        """Every answer is the same client; one was made, and one entry says so."""
+        api.token("ana")
+        answers = at_once(20, lambda _: api.post("ana", "/v1/clients", {"alias": "Wren"}, key="one-and-the-same"))
+        assert {a.status_code for a in answers} == {201}
+        assert len({a.json()["id"] for a in answers}) == 1
+        assert sum("idempotency-replayed" not in a.headers for a in answers) == 1
+        assert len(good(api.get("ana", "/v1/clients"))["data"]) == 1
+        assert len(entries(api, "client.created")) == 1
+
+    def test_twenty_plans_under_one_key(self, api: Api):
+        """The same for a plan with all its sections and items."""
+        one = client(api)["id"]
+        from tests.world import TEMPLATE
+
+        body = {"template_id": str(TEMPLATE)}
+        answers = at_once(20, lambda _: api.post("ana", f"/v1/clients/{one}/plans", body, key="p"))
+        assert {a.status_code for a in answers} == {201}
+        assert len(good(api.get("ana", f"/v1/clients/{one}/plans"))["data"]) == 1
+        assert len(entries(api, "plan.created")) == 1
+
+    def test_a_review_completed_twenty_times(self, api: Api):
+        """It is held once and followed once."""
+        whole = plan(api, client(api)["id"], sections=["home"])
+        one = review(api, whole["id"])["id"]
+        answers = at_once(20, lambda _: api.put("ana", f"/v1/reviews/{one}/completion", {}))
+        assert {a.status_code for a in answers} == {200}
+        assert len({a.json()["next_id"] for a in answers}) == 1
+        assert len(good(api.get("ana", "/v1/reviews?status=scheduled"))["data"]) == 1
+        assert len(entries(api, "review.completed")) == 1
+
+
+class TestEdits:
+    def test_twenty_edits_of_one_version(self, api: Api):
+        """One wins, nineteen are told that they were late; the winner's words stand."""
+        one = client(api)["id"]
+        answers = at_once(20, lambda n: api.patch("ana", f"/v1/clients/{one}", {"alias": f"Wren {n}"}, if_match=1))
+        assert sorted(a.status_code for a in answers) == [200] + [412] * 19
+        for late in (a for a in answers if a.status_code == 412):
+            problem(late, 412, "stale-version")
+            assert late.headers["etag"] == '"2"'
+        won = next(a.json() for a in answers if a.status_code == 200)
+        assert good(api.get("ana", f"/v1/clients/{one}")) == won
+        assert len(entries(api, "client.updated")) == 1
+
+    def test_items_added_at_once(self, api: Api):
+        """Ten own items in one section: ten numbers, none lost."""
+        whole = plan(api, client(api)["id"], sections=["home"])
+        body = {"section_id": whole["sections"][0]["id"]}
+        answers = at_once(10, lambda n: api.post("ana", f"/v1/plans/{whole['id']}/items", body | {"text": f"Own {n}"}))
+        assert {a.status_code for a in answers} == {201}
+        after = good(api.get("ana", f"/v1/plans/{whole['id']}"))
+        assert len(items(after)) == len(items(whole)) + 10
+        assert after["progress"] == counted(after)
+
+
+class TestTicks:
+    def test_every_item_from_sixteen_threads(self, api: Api):
+        """None is lost, the counters are exact, and each has one entry."""
+        whole = plan(api, client(api)["id"])
+        ids = [item["id"] for item in tickable(whole)]
+        while len(ids) < 45:
+            body = {"section_id": whole["sections"][0]["id"], "text": f"Own {len(ids)}"}
+            ids.append(good(api.post("ana", f"/v1/plans/{whole['id']}/items", body), 201)["id"])
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda one: api.put("ana", f"/v1/checklist-items/{one}/completion"), ids[:45]))
+        assert {a.status_code for a in answers} == {200}
+        assert sorted(a.json()["progress"]["done"] for a in answers) == list(range(1, 46))
+        after = good(api.get("ana", f"/v1/plans/{whole['id']}"))
+        assert after["progress"] == counted(after)
+        assert after["progress"]["done"] == 45
+        ticked = entries(api, "checklist_item.ticked")
+        assert sorted(i for e in ticked for i in e["object"]["ids"]) == sorted(ids[:45])
+
+    def test_one_item_twenty_times(self, api: Api):
+        """Two people tick at once: it is done once, by whoever was first."""
+        whole = plan(api, client(api)["id"])
+        one = tickable(whole)[0]["id"]
+        answers = at_once(20, lambda _: api.put("ana", f"/v1/checklist-items/{one}/completion"))
+        assert {a.status_code for a in answers} == {200}
+        assert {(a.json()["version"], a.json()["completed_at"]) for a in answers} == {(2, answers[0].json()["completed_at"])}
+        assert len(entries(api, "checklist_item.ticked")) == 1
+        assert good(api.get("ana", f"/v1/plans/{whole['id']}/progress"))["progress"]["done"] == 1
+
+    def test_ticks_beside_edits_of_the_same_items(self, api: Api):
+        """Ticking, editing and editing in bulk never block each other for good, nor spoil the count."""
+        whole = plan(api, client(api)["id"], sections=["home", "bag"])
+        ids = [item["id"] for item in tickable(whole)][:8]
+        bulk = {"items": [{"id": one, "version": 1, "priority": 3} for one in ids]}
+
+        def ask(n: int) -> Any:
+            if n % 4 == 3:
+                return api.patch("ana", f"/v1/plans/{whole['id']}/items", bulk)
+            if n % 4 == 2:
+                return api.patch("ana", f"/v1/checklist-items/{ids[n % 8]}", {"detail": "x"}, if_match=1)
+            return api.put("ana", f"/v1/checklist-items/{ids[n % 8]}/completion")
+
+        answers = at_once(16, ask)
+        assert {a.status_code for a in answers} <= {200, 412}
+        after = good(api.get("ana", f"/v1/plans/{whole['id']}"))
+        assert after["progress"] == counted(after)
+
+
+class TestPeople:
+    def test_one_refresh_token_twenty_times(self, api: Api):
+        """All get the same successor: one live token, one rotation."""
+        body = {"email": "ana@harbor.example", "password": PASSWORD}
+        token = good(api.post(None, "/v1/sessions", body), 201)["refresh_token"]
+        answers = at_once(20, lambda _: api.post(None, "/v1/sessions/refresh", {"refresh_token": token}))
+        assert {a.status_code for a in answers} == {200}
+        fresh = {a.json()["refresh_token"] for a in answers}
+        assert len(fresh) == 1
+        assert len(entries(api, "session.refreshed")) == 1
+        good(api.post(None, "/v1/sessions/refresh", {"refresh_token": fresh.pop()}))
+
+    @pytest.mark.parametrize("plans", [2, 6])
+    def test_activations_at_once_leave_one_plan_in_use(self, api: Api, plans: int):
+        """One plan is in use; the others gave way or were refused, and no answer is an error of ours."""
+        one = client(api)["id"]
+        ids = [plan(api, one, sections=["bag"])["id"] for _ in range(plans)]
+        answers = at_once(plans, lambda n: api.put("ana", f"/v1/plans/{ids[n]}/activation"))
+        assert {a.status_code for a in answers} <= {200, 409}
+        assert 200 in {a.status_code for a in answers}
+        rows = good(api.get("ana", f"/v1/clients/{one}/plans?status=active"))["data"]
+        assert len(rows) == 1
+        states = [row["status"] for row in good(api.get("ana", f"/v1/clients/{one}/plans"))["data"]]
+        won = sum(a.status_code == 200 for a in answers)
+        assert (states.count("superseded"), states.count("draft")) == (won - 1, plans - won)
+
+    def test_one_external_id_twenty_times(self, api: Api):
+        """One client has it; the others are told."""
+        api.token("ana")
+        body = {"alias": "Wren", "external_ids": [{"system": "court", "value": "FA-17"}]}
+        answers = at_once(20, lambda _: api.post("ana", "/v1/clients", body))
+        assert sorted(a.status_code for a in answers) == [201] + [409] * 19
+        assert len(good(api.get("ana", "/v1/clients"))["data"]) == 1
+        assert len(entries(api, "client.created")) == 1
+
+    def test_an_assignment_twenty_times(self, api: Api):
+        """Somebody works with a client once."""
+        one = client(api)["id"]
+        api.token("sol")
+        body = {"user_id": str(api.world.people["ben"].actor.id)}
+        answers = at_once(20, lambda _: api.post("sol", f"/v1/clients/{one}/assignments", body))
+        assert sorted(a.status_code for a in answers) == [201] + [409] * 19
+
+
+class TestLedger:
+    def test_stays_whole_under_load(self, api: Api):
+        """Thirty writes by three people at once: no gap, no fork, sound to the last entry."""
+        from models.ledger import book
+
+        for who in ("ana", "ben", "other"):
+            api.token(who)
+        names = ("ana", "ben", "other")
+        answers = at_once(30, lambda n: api.post(names[n % 3], "/v1/clients", {"alias": f"Wren {n}"}))
+        assert {a.status_code for a in answers} == {201}
+        for agency, wanted in (("Harbor", 20), ("Lighthouse", 10)):
+            log = api.world.entries(agency)
+            assert [e["seq"] for e in log] == list(range(len(log)))
+            assert sum(e["action"] == "client.created" for e in log) == wanted
+            assert api.world.system(book.verify, agency).faults == ()

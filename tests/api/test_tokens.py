@@ -1,0 +1,258 @@
+"""Access tokens: whatever is not exactly ours and valid now is refused with 401, never with a 5xx."""
+
+import base64
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from jose import jwt
+
+from api.tokens import AUDIENCE, ISSUER
+from tests.api.contract import client, good, problem
+from tests.conftest import Api
+
+
+def b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+class Forge:
+    """Makes tokens by hand, with the service's own key unless told otherwise."""
+
+    def __init__(self, api: Api) -> None:
+        ours = api.token("ana")
+        self.api = api
+        self.header = {"alg": "HS256"} | jwt.get_unverified_header(ours)
+        self.claims: dict[str, Any] = jwt.get_unverified_claims(ours)
+        service = api.world.database.vault.service
+        self.key = service.token_keys[service.token_kid]
+        self.ours = ours
+
+    def __call__(self, header: Any = None, claims: Any = None, *, drop: str = "", key: Any = None) -> str:
+        said = {n: v for n, v in (self.claims | (claims or {})).items() if n != drop}
+        head = {n: v for n, v in (self.header | (header or {})).items() if n != drop}
+        return self.signed(json.dumps(head).encode(), json.dumps(said).encode(), key)
+
+    def signed(self, header: bytes, claims: bytes, key: Any = None) -> str:
+        import hashlib
+        import hmac
+
+        text = f"{b64(header)}.{b64(claims)}"
+        secret = self.key if key is None else key
+        return f"{text}.{b64(hmac.new(secret, text.encode(), hashlib.sha256).digest())}"
+
+    def shown(self, token: str | bytes) -> Any:
+        raw = token if isinstance(token, bytes) else token.encode("latin-1")
+        return self.api.get(None, "/v1/me", headers={"authorization": b"Bearer " + raw})
+
+
+@pytest.fixture
+def forge(api: Api) -> Forge:
+    """A forger who even holds the key."""
+    return Forge(api)
+
+
+class TestForms:
+    def test_a_hand_made_copy_of_ours_is_ours(self, forge: Forge):
+        """The forger's tools work: what follows is refused for its own fault."""
+        good(forge.shown(forge()))
+
+    @pytest.mark.parametrize("alg", ["none", "None", "NONE", "HS384", "HS512", "RS256", "ES256", "", None, ["HS256"], 1, {}])
+    def test_one_algorithm(self, forge: Forge, alg: object):
+        """No other, and not none: signed, unsigned, or with an empty signature."""
+        token = forge({"alg": alg})
+        for sent in (token, token.rsplit(".", 1)[0] + ".", token.rsplit(".", 1)[0]):
+            problem(forge.shown(sent), 401, "unauthenticated")
+
+    @pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "agency", "jti", "iat", "nbf", "exp"])
+    @pytest.mark.parametrize("value", ["missing", None, [], {}, "x", 1e999, True, -1, 1.5, "\u0000", [[]], 10**40])
+    def test_every_claim_is_required_and_typed(self, forge: Forge, claim: str, value: object):
+        """Left out, or of another kind: no error of a library comes through."""
+        token = forge(drop=claim) if value == "missing" else forge(claims={claim: value})
+        if claim == "jti" and value in ("x", "\u0000"):
+            good(forge.shown(token))  # any text names a token
+        else:
+            answer = forge.shown(token)
+            assert answer.status_code == 401, answer.text[:300]
+            problem(answer, 401, answer.json()["code"])
+
+    def test_claims_of_others(self, forge: Forge):
+        """Another issuer, audience, agency, person, session; too early, too late; one claim too many."""
+        now = int(time.time())
+        other = forge.api.world.people["other"].actor
+        for claims in (
+            {"iss": "someone"},
+            {"iss": [ISSUER]},
+            {"aud": "waypost:integration"},
+            {"aud": ["x"]},
+            {"aud": f"{AUDIENCE} "},
+            {"agency": str(other.agency_id)},
+            {"sub": str(other.id)},
+            {"sub": str(forge.api.world.people["ada"].actor.id)},
+            {"sid": str(uuid4())},
+            {"nbf": now + 3600},
+            {"exp": now - 1},
+            {"exp": 0},
+            {"role": "agency_admin"},
+            {"admin": True},
+        ):
+            answer = forge.shown(forge(claims=claims))
+            assert answer.status_code == 401, claims
+
+    @pytest.mark.parametrize("typ", ["JWT", "at+JWT", "", None, ["at+jwt"], "missing"])
+    def test_the_type_is_exact(self, forge: Forge, typ: object):
+        """A token of another kind is no access token."""
+        problem(forge.shown(forge(drop="typ") if typ == "missing" else forge({"typ": typ})), 401, "unauthenticated")
+
+    @pytest.mark.parametrize("kid", ["missing", "", "unknown", "../../dev/null", "/dev/null", "a' OR '1'='1", [], ["x"], {}, None, 0, True, "\u0000", "k" * 3000])
+    def test_the_key_is_named_exactly(self, forge: Forge, kid: object):
+        """A key id is a name in a table of ours, never a path or a query."""
+        token = forge(drop="kid") if kid == "missing" else forge({"kid": kid})
+        problem(forge.shown(token), 401, "unauthenticated")
+
+    def test_only_our_key(self, forge: Forge):
+        """An empty key, a public one, the key id itself."""
+        pem = b"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+        for key in (b"", b"secret", pem, forge.header["kid"].encode(), b"\x00" * 32):
+            problem(forge.shown(forge(key=key)), 401, "unauthenticated")
+
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            {"crit": ["exp"]},
+            {"crit": []},
+            {"b64": False},
+            {"jku": "https://evil.example/keys"},
+            {"jwk": {"kty": "oct", "k": "AAAA"}},
+            {"x5u": "https://evil.example/cert"},
+            {"x5c": ["AAAA"]},
+            {"x5t": "AAAA"},
+            {"zip": "DEF"},
+            {"cty": "JWT"},
+            {"enc": "A128GCM"},
+        ],
+    )
+    def test_no_header_that_asks_for_more(self, forge: Forge, extra):
+        """Headers that would choose a key or change the meaning are refused, signed as they may be."""
+        problem(forge.shown(forge(extra)), 401, "unauthenticated")
+
+    def test_nesting_numbers_and_twins(self, forge: Forge):
+        """Deep, endless, double and broken JSON in either part."""
+        claims = json.dumps(forge.claims).encode()
+        header = json.dumps(forge.header).encode()
+        deep = b'{"a":' * 200 + b"1" + b"}" * 200
+        nested = b"[" * 650 + b"]" * 650  # 1.3 KB
+        late = header.replace(b"{", b'{"alg": "none", ', 1)
+        infinite = claims.replace(str(forge.claims["exp"]).encode(), b"1e999")
+        endless = claims.replace(str(forge.claims["exp"]).encode(), b"9" * 400)
+        for head, said in (
+            (nested, claims),
+            (deep, claims),
+            (header, nested),
+            (header, deep),
+            (header, infinite),
+            (header, endless),
+            (late, claims),
+            (b"null", claims),
+            (b"[]", claims),
+            (b"\xff\xfe", claims),
+            (b"", claims),
+            (header, b""),
+            (header, b"null"),
+            (header, b'"text"'),
+            (header, b"{"),
+            (header, claims.decode().encode("utf-16")),
+            (b"\xef\xbb\xbf" + header, claims),
+            (header, b"NaN"),
+        ):
+            problem(forge.shown(forge.signed(head, said)), 401, "unauthenticated")
+
+    def test_the_form_is_canonical(self, forge: Forge):
+        """Three parts of unpadded base64url, at most 4 KiB, with nothing around."""
+        one, two, three = forge.ours.split(".")
+        last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".index(three[-1])
+        twin = three[:-1] + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last ^ 1]
+        for sent in (
+            "",
+            ".",
+            "..",
+            "...",
+            one,
+            f"{one}.{two}",
+            f"{one}.{two}.{three}.{three}",
+            f"{one}.{two}.{three}.",
+            f".{one}.{two}.{three}",
+            f"{one}.{two}.{three}=",
+            f"{one}==.{two}.{three}",
+            f"{one}.{two}.{twin}",
+            f"{one}.{two}.{three[:-1]}",
+            f"{one}.{two}.{three}A",
+            f"{one}. {two}.{three}",
+            f"{one}\n.{two}.{three}",
+            f"{one}.{two}.{three.replace('-', '+').replace('_', '/')}/",
+            f"{one}.{two}.\u00e9{three}",
+            f"{one}.{two}.\x00{three}",
+            forge(claims={"jti": "j" * 4096}),
+            "A" * 100_000,
+        ):
+            answer = forge.shown(sent)
+            assert answer.status_code == 401, (sent[:40], answer.status_code)
+
+    @pytest.mark.parametrize("scheme", ["Basic {}", "bearer{}", "{}", "Token {}", "Bearer", "Bearer ", " {}", "Bearer {0} {0}", "Bearer {0},{0}"])
+    def test_one_scheme(self, forge: Forge, scheme: str):
+        """Only `Authorization: Bearer <token>`."""
+        headers = {"authorization": scheme.format(forge.ours)}
+        problem(forge.api.get(None, "/v1/me", headers=headers), 401, "unauthenticated")
+
+    def test_two_headers_are_not_one(self, forge: Forge):
+        """Two Authorization headers are nobody in particular."""
+        headers = [("authorization", f"Bearer {forge.ours}"), ("authorization", f"Bearer {forge.ours}")]
+        problem(forge.api.client.get("/v1/me", headers=headers), 401, "unauthenticated")
+
+    def test_not_in_the_address(self, forge: Forge):
+        """A token in a query ends up in logs, so it counts for nothing there."""
+        problem(forge.api.get(None, f"/v1/me?access_token={forge.ours}"), 401, "unauthenticated")
+
+    def test_a_refresh_token_is_no_access_token(self, forge: Forge):
+        """They are of different kinds."""
+        from tests.world import PASSWORD
+
+        body = {"email": "ana@harbor.example", "password": PASSWORD}
+        refresh = forge.api.post(None, "/v1/sessions", body).json()["refresh_token"]
+        problem(forge.shown(refresh), 401, "unauthenticated")
+
+
+class TestLife:
+    def test_holds_no_word_about_anybody(self, forge: Forge):
+        """No role, no name, no address: what a token could tell a finder."""
+        assert set(forge.claims) == {"iss", "aud", "sub", "sid", "agency", "jti", "iat", "nbf", "exp"}
+        assert set(forge.header) == {"alg", "typ", "kid"}
+        assert forge.claims["exp"] - forge.claims["iat"] == 600
+        assert "ana" not in json.dumps(forge.claims)
+
+    def test_expires(self, forge: Forge, monkeypatch: pytest.MonkeyPatch):
+        """After ten minutes it is refused, although it was verified before."""
+        good(forge.shown(forge.ours))
+        later = time.time() + 601
+        monkeypatch.setattr("api.tokens.time.time", lambda: later)
+        problem(forge.shown(forge.ours), 401, "token-expired")
+
+    def test_todays_rights_not_those_of_the_token(self, forge: Forge):
+        """Sign-out, suspension and a new role act on the next request with the old token."""
+        api = forge.api
+        made = client(api)["id"]
+        user = f"/v1/users/{api.world.people['ana'].actor.id}"
+        headers = {"authorization": f"Bearer {forge.ours}"}
+        good(api.get(None, f"/v1/clients/{made}", headers=headers))
+        problem(api.get(None, "/v1/audit-events", headers=headers), 403, "forbidden")
+        good(api.patch("ada", user, {"roles": ["auditor"]}, if_match=1))
+        good(api.get(None, "/v1/audit-events", headers=headers))
+        problem(api.get(None, f"/v1/clients/{made}", headers=headers), 403, "forbidden")
+        good(api.put("ada", f"{user}/suspension"))
+        problem(api.get(None, "/v1/audit-events", headers=headers), 401, "session-ended")
+        bens = {"authorization": f"Bearer {api.token('ben')}"}
+        good(api.get(None, "/v1/me", headers=bens))
+        api.delete(None, "/v1/sessions/current", headers=bens)
+        problem(api.get(None, "/v1/me", headers=bens), 401, "session-ended")
