@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from inspect import iscoroutinefunction
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -74,7 +74,10 @@ class _Operation:
         declared = route.dependant
         self.endpoint: Callable[..., Any] = route.endpoint
         self.status = route.status_code or 200
-        self.path = [(f.name, TypeAdapter[Any](Annotated[f.field_info.annotation or str, f.field_info])) for f in declared.path_params]
+        self.path = [
+            (f.name, TypeAdapter[Any](cast(Any, Annotated[f.field_info.annotation or str, f.field_info])))
+            for f in declared.path_params
+        ]
         self.filter = _only_model(route, declared.query_params)
         self.filter_name = declared.query_params[0].name if self.filter else ""
         self.body = _only_model(route, declared.body_params)

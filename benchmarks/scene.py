@@ -1,4 +1,4 @@
-"""The scene that is measured: an agency, an advocate with 2,000 clients, each with an active plan of 5 times 9 items."""
+"""The scene that is measured: an advocate with 2,000 clients, each with an active plan of 5 times 9 items."""
 
 import secrets
 from collections import Counter

@@ -79,7 +79,7 @@ _POLICY = Query(
         _A.demo,
     ).where(_A.id == sa.bindparam("agency_id"))
 )
-_ALL = Query(sa.select(_A.agency_id, _A.name, _A.demo).order_by(_A.created_at, _A.id))
+_ALL = Query(sa.select(_A.agency_id, _A.name, _A.demo, _A.exit_url).order_by(_A.created_at, _A.id))
 
 
 def policy(db: "Workspace") -> Any:
@@ -88,7 +88,7 @@ def policy(db: "Workspace") -> Any:
 
 
 def all_agencies(db: "Workspace") -> list[Any]:
-    """Every agency (agency_id, name, demo) as the platform sees them; inside an agency only itself."""
+    """Every agency (agency_id, name, demo, exit_url) as the platform sees them; inside an agency only itself."""
     return db.rows(_ALL)
 
 

@@ -62,6 +62,7 @@ class Whose(StrEnum):
 # id of its own (5 KiB a plan), and the parts of one plan lie side by side in the table.
 SECTIONS_FROM = 0x8000
 MOST_ITEMS = 500
+MOST_NUMBERS = 0x7FFF  # a number is never given twice, so this bounds what a plan can ever have had
 MOST_SECTIONS = 100
 
 

@@ -256,7 +256,7 @@ def _stay_inside(state: ORMExecuteState) -> None:
     state.statement = statement.where(_wall(db, table))
 
 
-_SOURCES = sa.Column | sa.FromClause  # a function is one too: counting belongs to a Query
+_SOURCES = (sa.Column, sa.FromClause)  # a function is one too: counting belongs to a Query
 
 
 def _only_table(statement: Any) -> sa.Table | None:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field
 
 from models import review
 from models.agency import Custody
-from models.base import ID, ClientRecord, choice, columns, id_field, instant_field, sealed_column, within
+from models.base import ID, ClientRecord, choice, columns, id_field, instant_field, sealed_column, table_of, within
 from models.checklist import (
     ADD_ITEMS,
     ADD_SECTIONS,
     MOST_ITEMS,
+    MOST_NUMBERS,
     MOST_SECTIONS,
     ChecklistItem,
     ItemStatus,
@@ -33,12 +35,12 @@ from models.checklist import (
     sections_of,
 )
 from models.client import must_be_open
-from models.content import ItemKind, TemplateDocument
+from models.content import ItemKind, ItemText, TemplateDocument
 from models.content.text import closest
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.jurisdiction import local
 from models.ledger.action import Action
-from models.rows import Insert, Query, Sight
+from models.rows import Change, Insert, Query, Sight
 from models.template import Pinned, document, pin
 from models.vault.sealed import Sealed
 
@@ -86,6 +88,9 @@ class Plan(ClientRecord, Progress, table=True):
     language: str
     facts_sealed: bytes | None = sealed_column()
     facts = Sealed[dict[str, str]]()
+    items_made: int = Field(default=0, sa_type=sa.SmallInteger)
+    """The highest item number ever given: a number never comes back, so nothing old fits a new item."""
+    sections_made: int = Field(default=0, sa_type=sa.SmallInteger)
     next_review_at: datetime | None = instant_field(default=None)
     created_at: datetime = instant_field()
     created_by_id: UUID = id_field()
@@ -134,6 +139,8 @@ class Plan(ClientRecord, Progress, table=True):
             "template_version": pinned.number,
             "custody": _stricter(custody or settings.custody_default, settings.custody_default),
             "language": _spoken(source, language or settings.language, asked=language is not None),
+            "items_made": len(items),
+            "sections_made": len(parts),
             "offered": counted(item["kind"] for item in items),
             "created_at": db.now,
             "created_by_id": db.actor.id,
@@ -195,6 +202,8 @@ class Plan(ClientRecord, Progress, table=True):
         self.must_be_open()
         if "custody" in changes:
             changes["custody"] = _stricter(changes["custody"], self.custody)
+            if changes["custody"] is Custody.EVENT_ONLY:
+                self._forget_words(db)
         if "facts" in changes:
             if changes["facts"]:
                 self.must_keep_words()
@@ -205,6 +214,22 @@ class Plan(ClientRecord, Progress, table=True):
         for name, value in changes.items():
             setattr(self, name, value)
         db.record(Action.PLAN_UPDATED, self, *changes)
+
+    def _forget_words(self, db: "Workspace") -> None:
+        """From now on only that planning happened is kept: every word of the survivor's in this plan goes."""
+        there = [row.id for row in items_of(db, self.id, self.client_id) if row.text or row.detail]
+        for item in [db.claim(ChecklistItem, row_id) for row_id in there]:
+            if item.source:
+                item.text, item.detail, item.whose_words = None, None, Whose.TEMPLATE
+                db.record(Action.CHECKLIST_ITEM_UPDATED, item)
+            else:
+                item.remove(db)
+        for section in db.all(sa.select(PlanSection).where(columns(PlanSection).plan_id == self.id)):
+            if section.title:
+                db.claim(PlanSection, section.id).title = None
+                db.record(Action.PLAN_SECTION_UPDATED, section)
+        review.forget_words(db, self.id)
+        self.facts = None
 
     def must_be_open(self) -> None:
         """Conflict unless draft or active."""
@@ -222,7 +247,7 @@ class Plan(ClientRecord, Progress, table=True):
         there = sections_of(db, self.id, self.client_id)
         if len(there) >= MOST_SECTIONS:
             raise Conflict("too-many-sections")
-        number = max((number_of(s.id) for s in there), default=0) + 1
+        _, number = self._number(db, sections=1)
         position = max((s.position for s in there), default=0) + 1
         values: dict[str, Any] = {"id": section_id(self.id, number), "plan_id": self.id, "client_id": self.client_id}
         source = 0 if key is None else self._unused(db, key, {s.source for s in there})
@@ -286,10 +311,11 @@ class Plan(ClientRecord, Progress, table=True):
         there = items_of(db, self.id, self.client_id)
         if len(there) >= MOST_ITEMS:
             raise Conflict("too-many-items")
+        number, _ = self._number(db, items=1)
         item = db.create(
             ChecklistItem,
             Action.CHECKLIST_ITEM_ADDED,
-            id=item_id(self.id, max((number_of(i.id) for i in there), default=0) + 1),
+            id=item_id(self.id, number),
             plan_id=self.id,
             client_id=self.client_id,
             section=number_of(section.id),
@@ -313,13 +339,26 @@ class Plan(ClientRecord, Progress, table=True):
         return number
 
     def _add_items_of(self, db: "Workspace", source: int, number: int) -> None:
-        there = items_of(db, self.id, self.client_id)
         places = {"plan_id": self.id, "client_id": self.client_id}
-        first = max((number_of(i.id) for i in there), default=0) + 1
-        items = _items(self.id, document(db, self.pinned), source, number, first, places)
+        offered = _offered(document(db, self.pinned), source)
+        first, _ = self._number(db, items=len(offered))
+        items = _items(self.id, offered, number, first, places)
         if items:
             db.create_many(ADD_ITEMS, None, items)
             count(db, self.id, {ItemStatus.OFFERED: counted(item["kind"] for item in items)})
+
+    def _number(self, db: "Workspace", *, items: int = 0, sections: int = 0) -> tuple[int, int]:
+        """The first of so many new item and section numbers; the plan was claimed. A number never comes back, so that
+        nothing meant for a removed item fits a new one. Conflict when the numbers of a plan are used up."""
+        first = self.items_made + 1, self.sections_made + 1
+        if self.items_made + items > MOST_NUMBERS:
+            raise Conflict("too-many-items")
+        if self.sections_made + sections > MOST_NUMBERS:
+            raise Conflict("too-many-sections")
+        db.change(_NUMBERED, plan_id=self.id, more_items=items, more_sections=sections)
+        set_committed_value(self, "items_made", self.items_made + items)
+        set_committed_value(self, "sections_made", self.sections_made + sections)
+        return first
 
     def _touch(self, db: "Workspace") -> None:
         """The plan shows its sections, so its version grows with them."""
@@ -355,15 +394,19 @@ def _parts(
     items: list[dict[str, Any]] = []
     for number, wanted in enumerate(chosen, 1):
         sections.append({"id": section_id(plan_id, number), "source": wanted, "position": number} | places)
-        items += _items(plan_id, source, wanted, number, len(items) + 1, places)
+        items += _items(plan_id, _offered(source, wanted), number, len(items) + 1, places)
     return sections, items
 
 
-def _items(
-    plan_id: UUID, source: TemplateDocument, wanted: int, section: int, first: int, places: dict[str, UUID]
-) -> list[dict[str, Any]]:
+def _offered(source: TemplateDocument, wanted: int) -> list[tuple[int, ItemText]]:
+    """A section's items with their numbers in the document, without the hidden ones."""
     before = sum(len(s.items) for s in source.sections[: wanted - 1])
-    offered = [(before + n, item) for n, item in enumerate(source.sections[wanted - 1].items, 1) if not item.hidden]
+    return [(before + n, item) for n, item in enumerate(source.sections[wanted - 1].items, 1) if not item.hidden]
+
+
+def _items(
+    plan_id: UUID, offered: list[tuple[int, ItemText]], section: int, first: int, places: dict[str, UUID]
+) -> list[dict[str, Any]]:
     return [
         {"id": item_id(plan_id, first + i), "section": section, "source": number, "kind": item.kind} | places
         for i, (number, item) in enumerate(offered)
@@ -407,6 +450,14 @@ _READ = Query(
         *(_P[status.value] for status in ItemStatus),
     ).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True))
 )
+_NUMBERED = Change(
+    sa.update(table_of(Plan))
+    .where(_P.id == sa.bindparam("plan_id", type_=ID, required=True))
+    .values(
+        items_made=_P.items_made + sa.bindparam("more_items", required=True),
+        sections_made=_P.sections_made + sa.bindparam("more_sections", required=True),
+    )
+)
 _ACTIVE = Query(
     sa.select(_P.id).where(_P.client_id == sa.bindparam("of", type_=ID, required=True), _P.status == PlanStatus.ACTIVE)
 )
@@ -433,6 +484,7 @@ def progress_of(db: "Workspace", plan_id: UUID, client_id: UUID) -> Any:
     return db.one(_PROGRESS, plan_id=plan_id, client_id=client_id)
 
 
+_CUSTODY = Query(sa.select(_P.custody).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True)))
 _OPEN = Query(sa.select(_P.client_id, _P.status).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True)))
 
 
@@ -444,6 +496,11 @@ def must_take_reviews(db: "Workspace", plan_id: UUID) -> UUID:
         raise Conflict("plan-not-open")
     client_id: UUID = row.client_id
     return client_id
+
+
+def keeps_words(db: "Workspace", plan_id: UUID) -> bool:
+    """Whether what is said about a plan may be written down at all. NotFound out of sight."""
+    return bool(db.one(_CUSTODY, plan_id=plan_id).custody is not Custody.EVENT_ONLY)
 
 
 def must_have_plan_in_use(db: "Workspace", client_id: UUID) -> UUID:

@@ -148,7 +148,7 @@ class Review(ClientRecord, table=True):
         kept = {"time_zone": self.time_zone, "reviewer_id": self.reviewer_id, "recurrence": self.recurrence}
         return Review.schedule(db, self.plan_id, self.client_id, due_at, **kept, follows_id=self.id)
 
-    def cancel(self, db: "Workspace", reason: str) -> None:
+    def cancel(self, db: "Workspace", reason: str | None) -> None:
         """It will not be held, for a reason. Doing it twice changes nothing."""
         if self.status is ReviewStatus.CANCELLED:
             return
@@ -258,6 +258,15 @@ _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 def scheduled_of(db: "Workspace", plan_id: UUID, client_id: UUID) -> list[Any]:
     """A plan's scheduled reviews (id, kind), soonest first."""
     return db.rows(_SCHEDULED, plan_id=plan_id, client_id=client_id)
+
+
+def forget_words(db: "Workspace", plan_id: UUID) -> None:
+    """Nothing that was said in a plan's reviews is kept any longer."""
+    for review in db.all(sa.select(Review).where(_R.plan_id == plan_id)):
+        if review.what_changed or review.reason:
+            claimed = db.claim(Review, review.id)
+            claimed.what_changed = claimed.reason = None
+            db.record(Action.REVIEW_UPDATED, claimed)
 
 
 def drop_scheduled(db: "Workspace", plan_id: UUID, client_id: UUID) -> None:

@@ -174,15 +174,21 @@ def users_of(db: "Workspace", status: Iterable[UserStatus], most: int, after: UU
     return db.all(found)
 
 
+def find_credentials(db: "Workspace", user_id: UUID) -> Any | None:
+    """What `credentials` returns, or None when there is no such person."""
+    found = db.rows(_CREDENTIALS, user_id=user_id)
+    return found[0] if found else None
+
+
 def credentials(db: "Workspace", user_id: UUID) -> Any:
     """What signing in needs of a person: id, status, password_hash, roles, must_change_password."""
     return db.one(_CREDENTIALS, user_id=user_id)
 
 
-def note_refusal(db: "Workspace", user_id: UUID) -> None:
-    """Keep the fact that somebody tried to sign in as this person and failed."""
+def note_refusal(db: "Workspace", user_id: UUID | None) -> None:
+    """Keep the fact that somebody tried to sign in as this person, or as nobody we know, and failed."""
     db.outcome = "invalid-credentials"
-    db.note(Action.SESSION_REFUSED, "users", [user_id])
+    db.note(Action.SESSION_REFUSED, "users", [user_id] if user_id else [])
 
 
 _COUNT = Query(sa.select(sa.func.count(_U.id).label("people")))

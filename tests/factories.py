@@ -21,7 +21,7 @@ from tests.world import PASSWORD, PEOPLE, TEMPLATE
 
 #: Path parameters whose rows belong to a client: invisible to an advocate who is not assigned to her.
 OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "review_id", "assignment_id"})
-NEW_PASSWORD = "seven gulls over the long pier"  # noqa: S105 - an invented person's
+NEW_PASSWORD = "seven gulls over the long pier"
 
 
 @dataclass(frozen=True)

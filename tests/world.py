@@ -24,7 +24,7 @@ from models.vault.roots import FileRoot
 from models.vault.service import ServiceKeys
 
 T = TypeVar("T")
-PASSWORD = "a lantern above the harbour wall"  # noqa: S105 - an invented person's
+PASSWORD = "a lantern above the harbour wall"
 TEMPLATE = library.template_id("personal-safety")
 PEOPLE = {
     "ana": ("Harbor", Role.ADVOCATE),

@@ -23,6 +23,11 @@ def main() -> NoReturn:
         code = _usage(error)
     except (KeyboardInterrupt, BrokenPipeError):
         code = CANNOT_RUN
+    except Exception as error:  # noqa: BLE001 - a verb's own errors end in say.finish; this is code that does not load
+        kind = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        told = f"This program is not whole ({kind}). It cannot start. Next: make runtime, or unpack it again"
+        print(f"waypost: {told}", file=sys.stderr)
+        code = CANNOT_RUN
     sys.exit(code or 0)
 
 

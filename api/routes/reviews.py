@@ -17,8 +17,9 @@ from models import agency
 from models.access import Permission
 from models.base import EPOCH
 from models.database import Workspace
+from models.errors import Conflict, Fault, Invalid
 from models.ledger.action import Action
-from models.plan import must_have_plan_in_use, must_take_reviews
+from models.plan import keeps_words, must_have_plan_in_use, must_take_reviews
 from models.review import Review, ReviewKind, ReviewState, ReviewStatus, Trigger, reviews_of, state_of
 from models.user import must_work_here
 
@@ -60,9 +61,9 @@ class CompletionIn(In):
 
 
 class CancellationIn(In):
-    """Why it is not held."""
+    """Why it is not held. A plan of which no words are kept takes no reason; every other one needs one."""
 
-    reason: Note
+    reason: Note | None = None
 
 
 class EventIn(In):
@@ -271,6 +272,8 @@ def complete(
 ) -> ReviewOut:
     """It was held. The next one is made, counted from now."""
     review = db.claim(Review, review_id)
+    if body.what_changed is not None and not keeps_words(db, review.plan_id):
+        raise Conflict("custody-keeps-no-words")
     review.complete(db, body.what_changed, body.next_due_at)
     db.flush()
     return ReviewOut.of(db, review)
@@ -282,6 +285,8 @@ def cancel(
 ) -> ReviewOut:
     """It will not be held, for a reason."""
     review = db.claim(Review, review_id)
+    if (body.reason is not None) != keeps_words(db, review.plan_id):
+        raise Conflict("custody-keeps-no-words") if body.reason else Invalid(Fault("/reason", "missing", ""))
     review.cancel(db, body.reason)
     db.flush()
     return ReviewOut.of(db, review)

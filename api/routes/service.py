@@ -12,9 +12,13 @@ from api.errors import answer, language_of, problem
 from api.health import readiness
 from api.openapi import document
 from api.problems import PROBLEMS, page
-from models.errors import Unauthenticated
+from models.access import PLATFORM
+from models.agency import all_agencies
+from models.database import Unit
+from models.errors import Unauthenticated, Unavailable
 
 router = APIRouter(include_in_schema=False)
+EVERYDAY_PAGE = "https://www.weather.gov/"
 STATIC = Path(__file__).parent.parent / "static"
 
 
@@ -73,10 +77,17 @@ async def explain(code: str, request: Request) -> Response:
 
 
 @router.get("/exit")
-async def leave() -> Response:
-    """The quick exit: away to an everyday page, leaving nothing of ours in the browser."""
+async def leave(request: Request) -> Response:
+    """The quick exit: away to an everyday page, leaving nothing of ours in the browser. An installation of one agency
+    leads to that agency's page; whose visitor somebody is among several cannot be known here."""
+    unit = Unit(PLATFORM, all_agencies)
+    try:
+        agencies = await request.app.state.lane.run(unit)
+    except Unavailable:
+        agencies = []
+    target = agencies[0].exit_url if len(agencies) == 1 else None
     clear = {"clear-site-data": '"cache", "cookies", "storage"', "referrer-policy": "no-referrer"}
-    return RedirectResponse("https://www.weather.gov/", status_code=303, headers=clear)
+    return RedirectResponse(target or EVERYDAY_PAGE, status_code=303, headers=clear)
 
 
 def _loopback(ip: str | None) -> bool:

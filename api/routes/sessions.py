@@ -10,11 +10,11 @@ from pydantic import StringConstraints
 from api.door import Door
 from api.gate import Anyone, Can, Front
 from api.shapes import Email, In, Out
-from models.access import Permission
+from models.access import PLATFORM, Permission
 from models.database import Workspace
 from models.errors import NotFound, Unauthenticated
 from models.session import Opened, SignInSession, parse_refresh_token
-from models.user import User, UserStatus, credentials, note_refusal, who_signs_in
+from models.user import User, UserStatus, credentials, find_credentials, note_refusal, who_signs_in
 
 router = APIRouter(prefix="/sessions", tags=["sign-in"], route_class=Door)
 
@@ -82,12 +82,13 @@ class SessionsOut(Out):
 async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> SignedInOut:
     """Exchange address and password for tokens. One answer and one time for an unknown address and a wrong password."""
     found = await front.as_platform(lambda db: who_signs_in(db, body.email))
-    known = await front.as_system(found[0], lambda db: credentials(db, found[1])) if found else None
+    # An address nobody has gets the same steps, on the platform's rows: its answer must not come sooner.
+    agency_id, user_id = found or (PLATFORM, PLATFORM)
+    known = await front.as_system(agency_id, lambda db: find_credentials(db, user_id))
     active = known is not None and known.status is UserStatus.ACTIVE
     matches = await front.passwords.matches(body.password, known.password_hash if active and known else None)
-    if found is None or known is None or not matches:
-        if found:
-            await front.as_system(found[0], lambda db: note_refusal(db, found[1]))
+    if known is None or not matches:
+        await front.as_system(agency_id, lambda db: note_refusal(db, user_id if found else None))
         raise Unauthenticated("invalid-credentials")
     fresh = await front.passwords.hash(body.password) if front.passwords.outdated(known.password_hash) else None
 
@@ -96,7 +97,7 @@ async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> 
             db.claim(User, known.id).set_password(db, fresh, one_time=known.must_change_password)
         return SignInSession.open(db, known.id)
 
-    opened = await front.as_person(*found, sign_in)
+    opened = await front.as_person(agency_id, user_id, sign_in)
     return _signed_in(front, opened, must_change=bool(known.must_change_password))
 
 

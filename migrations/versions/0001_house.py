@@ -308,6 +308,8 @@ def upgrade() -> None:
         sa.Column("custody", sa.String(length=40), nullable=False),
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("facts_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("items_made", sa.SmallInteger(), nullable=False),
+        sa.Column("sections_made", sa.SmallInteger(), nullable=False),
         sa.Column("next_review_at", types.INSTANT, nullable=True),
         sa.Column("created_at", types.INSTANT, nullable=False),
         sa.Column("created_by_id", types.ID, nullable=False),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.contract import NOWHERE, client, done, good, last_action, made, problem, review, active, same_refusal
+from tests.api.contract import NOWHERE, active, client, done, good, last_action, problem, review, same_refusal
 from tests.conftest import Api
 
 ASSIGNMENT = {"id", "client_id", "user_id", "started_at", "started_by_id", "ended_at", "ended_by_id"}

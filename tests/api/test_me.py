@@ -62,7 +62,7 @@ class TestChange:
         problem(api.patch("ana", "/v1/me", {member: "x"}), 422, "invalid", f"/{member}")
 
     def test_a_name_cannot_be_taken_away(self, api: Api):
-        """null and blank are refused."""
+        """Null and blank are refused."""
         for value in (None, "", "   "):
             problem(api.patch("ana", "/v1/me", {"display_name": value}), 422, "invalid", "/display_name")
 

@@ -4,7 +4,18 @@ from uuid import UUID
 
 import pytest
 
-from tests.api.contract import NOWHERE, client, counted, done, good, items, last_action, made, plan, problem, same_refusal
+from tests.api.contract import (
+    NOWHERE,
+    client,
+    counted,
+    done,
+    good,
+    items,
+    last_action,
+    plan,
+    problem,
+    same_refusal,
+)
 from tests.conftest import Api
 
 SECTION = {"id", "plan_id", "choice", "position", "title", "version"}

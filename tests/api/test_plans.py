@@ -252,7 +252,6 @@ class TestChange:
         problem(api.patch("ana", path, {"custody": "retained"}, if_match=2), 409, "custody-only-stricter")
         problem(api.patch("ana", path, {"facts": {"a": "b"}}, if_match=2), 409, "custody-keeps-no-words")
 
-    @pytest.mark.xfail(strict=True, reason="a plan that becomes event_only keeps the words written before")
     def test_stricter_custody_keeps_nothing_back(self, api: Api, wren: str):
         """Words written before a plan became stricter are gone from it."""
         whole = plan(api, wren, sections=["home"])

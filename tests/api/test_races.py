@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from models.ledger import book
 from tests.api.contract import client, counted, good, items, plan, problem, review, tickable
 from tests.conftest import Api
-from tests.world import PASSWORD
+from tests.world import PASSWORD, TEMPLATE
 
 
 def at_once(times: int, ask: Callable[[int], Any]) -> list[Any]:
@@ -42,8 +43,6 @@ class TestDoubleSubmits:
     def test_twenty_plans_under_one_key(self, api: Api):
         """The same for a plan with all its sections and items."""
         one = client(api)["id"]
-        from tests.world import TEMPLATE
-
         body = {"template_id": str(TEMPLATE)}
         answers = at_once(20, lambda _: api.post("ana", f"/v1/clients/{one}/plans", body, key="p"))
         assert {a.status_code for a in answers} == {201}
@@ -179,8 +178,6 @@ class TestPeople:
 class TestLedger:
     def test_stays_whole_under_load(self, api: Api):
         """Thirty writes by three people at once: no gap, no fork, sound to the last entry."""
-        from models.ledger import book
-
         for who in ("ana", "ben", "other"):
             api.token(who)
         names = ("ana", "ben", "other")

@@ -243,7 +243,7 @@ class TestReadAndMove:
 
     @pytest.mark.parametrize("member", ["due_at", "time_zone"])
     def test_a_review_keeps_its_date(self, api: Api, whole, member: str):
-        """null takes neither date nor zone away."""
+        """Null takes neither date nor zone away."""
         one = f"/v1/reviews/{review(api, whole['id'])['id']}"
         problem(api.patch("ana", one, {member: None}, if_match=1), 422, "invalid", f"/{member}")
 

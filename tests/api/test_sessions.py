@@ -8,7 +8,7 @@ import pytest
 from models.ledger.action import Action
 from models.session import MOST, SignInSession
 from models.user import User
-from tests.api.contract import dressed, done, good, last_action, problem, same_refusal
+from tests.api.contract import done, dressed, good, last_action, problem, same_refusal
 from tests.conftest import Api
 from tests.world import PASSWORD
 

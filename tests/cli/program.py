@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from unittest import mock
 
 import httpx2
@@ -173,7 +173,7 @@ class Writers:
         self._service, self._people, self._stop = service, people, False
         self._pool = ThreadPoolExecutor(people)
 
-    def __enter__(self) -> "Writers":
+    def __enter__(self) -> Self:
         signed_in = [self._service.sign_in() for _ in range(self._people)]
         self._running = [self._pool.submit(self._write, client) for client in signed_in]
         return self

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from models.client import clients_of
 from tests.cli.program import Program, Writers
 from tests.world import World
 
@@ -70,10 +71,10 @@ def test_setup_link_founds_one_agency(empty: Program) -> None:
             "password": "seven herons stand in the shallow water",
         }
         with ThreadPoolExecutor(10) as pool:
-            use = lambda n: httpx2.post(
-                f"{service.url}/v1/setup", json=body | {"email": f"ada{n}@harbor.example"}, timeout=30
-            )  # noqa: E731
-            answers = list(pool.map(use, range(10)))
+            emails = [{"email": f"ada{n}@harbor.example"} for n in range(10)]
+            answers = list(
+                pool.map(lambda who: httpx2.post(f"{service.url}/v1/setup", json=body | who, timeout=30), emails)
+            )
         codes = sorted(answer.status_code for answer in answers)
         assert codes == [201] + [401] * 9, [a.text for a in answers]
         won = next(n for n, answer in enumerate(answers) if answer.status_code == 201)
@@ -185,8 +186,8 @@ class TestDemo:
             pass
         before = (empty.folder / "data" / "keys" / "root.json").read_bytes()
         with empty.serving("demo", "--fresh") as service:
-            with service.sign_in(password=(empty.folder / "data" / "one-time-password").read_text().strip()) as client:
-                assert client.get("/v1/caseload").json()["data"]
+            password = (empty.folder / "data" / "one-time-password").read_text().strip()
+            assert service.sign_in(password=password).get("/v1/caseload").json()["data"]
         assert (empty.folder / "data" / "keys" / "root.json").read_bytes() != before
 
 
@@ -203,6 +204,4 @@ def test_secrets_go_to_a_terminal(program: Program) -> None:
 
 
 def _clients(world: World) -> list[UUID]:
-    from models.client import clients_of
-
     return sorted(client.id for client in world.system(lambda db: clients_of(db, [], 100_000, None)))

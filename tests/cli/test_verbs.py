@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from models.database import make_engine
+from api import worker
+from models import idempotency
+from models.database import Workspace, make_engine
+from models.session import SignInSession
+from models.user import User
 from tests.cli.program import Program, Ran
-from tests.postgres import Server, Urls
+from tests.postgres import Urls, _wheel
 from tests.world import World
 
 SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
@@ -66,7 +70,7 @@ def _handed(told: dict[str, str]) -> str:
 )
 def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     """--help of any verb answers without the web framework, the database or the cryptography."""
-    heavy = "fastapi sqlmodel sqlalchemy alembic cryptography psycopg uvicorn pydantic_settings models".split()
+    heavy = ["fastapi", "sqlmodel", "sqlalchemy", "alembic", "cryptography", "psycopg", "uvicorn", "pydantic_settings", "models"]
     verb = [w for w in words[:2] if not w.startswith("-") and w.isascii()][: 2 if words and words[0] in _GROUPS else 1]
     code = (
         "import sys, io, contextlib\n"
@@ -111,8 +115,6 @@ def test_reset_is_in_the_agencys_ledger(program: Program, world: World) -> None:
 
 def test_unlock_ends_a_suspension(program: Program, world: World) -> None:
     """A suspended person gets in again."""
-    from models.user import User
-
     ben = world.people["ben"].actor.id
     world.system(lambda db: db.claim(User, ben).suspend(db))
     sound(program("user", "unlock", "ben@harbor.example"))
@@ -166,7 +168,7 @@ def test_audit_finds_an_edited_entry(program: Program, urls: Urls) -> None:
 
 
 def test_content_errors_name_the_line(program: Program) -> None:
-    """lint and load exit 1, name file and line; the library in the database stays."""
+    """Lint and load exit 1, name file and line; the library in the database stays."""
     content = program.folder / "content"
     shutil.copytree(Path(__file__).parent.parent.parent / "content", content)
     page = content / "en" / "personal-safety.v1.yaml"
@@ -206,11 +208,9 @@ class TestBackup:
         assert target.read_text() == "precious"
 
     @POSTGRESQL
-    def test_postgresql(self, program: Program, urls: Urls, postgres_server: Server) -> None:
+    def test_postgresql(self, program: Program, urls: Urls) -> None:
         """pg_dump's own format; without pg_dump, or as a role behind the walls, one line and no half backup."""
         program("db", "backup", PATH="/nowhere").refused("pg_dump is not installed", "pg_dump --format=custom")
-        from tests.postgres import _wheel
-
         path = {"PATH": str(_wheel() / "pginstall" / "bin")}
         program("db", "backup", **path).refused("pg_dump failed", "row-level security")
         assert not list(program.folder.glob("backups/*"))
@@ -249,10 +249,8 @@ def test_doctor_names_the_mend(program: Program) -> None:
 
 def test_worker_forgets_what_is_old(program: Program, world: World, urls: Urls) -> None:
     """Idempotency keys older than a day and sessions dead for a month go, in every agency; younger ones stay."""
-    from models import idempotency
-    from models.session import SignInSession
 
-    def fill(db):
+    def fill(db: Workspace) -> None:
         idempotency.take(db, os.urandom(32), os.urandom(32))
         SignInSession.open(db, world.people["ana"].actor.id)
 
@@ -287,12 +285,10 @@ def test_worker_ends_on_sigterm(program: Program) -> None:
 
 def test_worker_goes_on_after_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chore that fails in one agency is counted; the other agencies and chores get their turn."""
-    from api import worker
-
     broken = world.agency_id("Harbor")
     seen = []
 
-    def chore(db):
+    def chore(db: Workspace) -> int:
         seen.append(db.agency_id)
         if db.agency_id == broken:
             raise RuntimeError("the words of a plan")

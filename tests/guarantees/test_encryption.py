@@ -551,9 +551,6 @@ WALLED = {model: _whole(model) for model in MODELS.values() if "id" in table_of(
 
 def test_the_fast_lane_answers_what_the_orm_answers(api: Api) -> None:
     """Every model, for every person with every permission of hers: the same rows, the same values, opened alike."""
-
-
-
     for who in ("ana", "ben", "other"):
         stage(api, who)
     seen: dict[str, int] = {}

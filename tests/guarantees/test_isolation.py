@@ -69,7 +69,7 @@ class TestTheService:
         assert not leaks
 
     def test_an_unassigned_advocate_hears_of_her_colleagues_client_as_of_nobody(self, api: Api) -> None:
-        """ben is an advocate of the same agency: ana's clients do not exist for him."""
+        """Ben is an advocate of the same agency: ana's clients do not exist for him."""
         mine, leaks = stage(api), []
         walked = [o for o in addressed(api) if OF_CLIENTS & {*o.parameters}]
         for operation in walked:

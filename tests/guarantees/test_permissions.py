@@ -74,7 +74,7 @@ def test_a_path_to_a_client_asks_for_a_permission_about_clients(api: Api) -> Non
 
 
 def test_roles_that_see_no_client_hold_no_permission_about_clients() -> None:
-    """auditor and agency_admin: never."""
+    """Auditor and agency_admin: never."""
     for role in Role:
         if REACH[role] is Reach.NONE:
             assert not GRANTS[role] & ABOUT_CLIENTS, role
