@@ -94,7 +94,8 @@ class _Operation:
     async def run(self, request: Request) -> Response:
         state = request.app.state
         origin = Origin(request.state.request_id, request.state.ip, request.state.agent)
-        claims = bearer(request.headers.get("authorization"), state.tokens) if self.gate else None
+        shown = request.headers.getlist("authorization")
+        claims = bearer(shown[0] if len(shown) == 1 else None, state.tokens) if self.gate else None
         values, named = self._path(request)
         values |= self._query(request)
         raw = await _read(request)

@@ -92,6 +92,8 @@ class DemoSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WAYPOST_", extra="ignore", use_attribute_docstrings=True)
 
+    log_level: str = "WARNING"
+    """As for the service, but quieter: a terminal shows the addresses and passwords."""
     data_dir: Path = HERE / "demo-data"
     """Folder of the demo's database and keys."""
     host: str = "127.0.0.1"
@@ -112,6 +114,7 @@ class DemoSettings(BaseSettings):
             host=self.host,
             port=self.port,
             public_url=None,
+            log_level=self.log_level,
         )
 
 

@@ -190,6 +190,8 @@ def _plan(db: Workspace, template_id: UUID, own: int, client_id: UUID, plan_id: 
         "language": "en",
         "planned": own,
         "offered": ITEMS - own,
+        "items_made": ITEMS,
+        "sections_made": SECTIONS,
         "next_review_at": due,
         "created_at": db.now,
         "created_by_id": db.actor.id,

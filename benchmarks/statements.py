@@ -43,8 +43,9 @@ select c.status from clients c where c.agency_id = ? and c.id = ? and exists (se
 where s.agency_id = c.agency_id and s.user_id = ? and s.client_id = c.id and s.ended_at is null)"""
 ADD_PLAN = """
 insert into plans (agency_id, id, client_id, template_owner_id, template_id, template_version, status, custody,
-language, created_at, created_by_id, version, seal_rev, offered, planned, in_progress, done, declined, not_applicable,
-not_safe_now) values (?, ?, ?, ?, ?, 1, 'draft', 'retained', 'en', ?, ?, 1, 0, 45, 0, 0, 0, 0, 0, 0)"""
+language, created_at, created_by_id, version, seal_rev, items_made, sections_made, offered, planned, in_progress, done,
+declined, not_applicable, not_safe_now)
+values (?, ?, ?, ?, ?, 1, 'draft', 'retained', 'en', ?, ?, 1, 0, 45, 5, 45, 0, 0, 0, 0, 0, 0)"""
 ADD_SECTIONS = """
 insert into plan_sections (agency_id, id, client_id, plan_id, source, position, choice, version, seal_rev)
 values (?, ?, ?, ?, ?, ?, 'chosen', 1, 0)"""

@@ -63,7 +63,10 @@ def verify_ledgers(agency: str | None) -> Answer:
             for agency_id in wanted:
                 verdicts.append(_verify(house, agency_id))
                 done(1)
-    data = [{"agency": str(v.agency_id), "size": v.size, "root": v.root, "faults": v.faults} for v in verdicts]
+    data = [
+        {"agency": str(v.agency_id), "size": v.size, "root": v.root, "faults": v.faults, "remarks": v.remarks}
+        for v in verdicts
+    ]
     lines = [line for verdict in verdicts for line in _spoken(verdict)]
     sound = not any(v.faults for v in verdicts)
     return Answer({"sound": sound, "ledgers": data}, lines, OK if sound else FOUND)
@@ -82,9 +85,9 @@ def _verify(house: House, agency_id: UUID) -> Verdict:
 
 def _spoken(verdict: Verdict) -> list[str]:
     name = "platform" if verdict.agency_id == PLATFORM else str(verdict.agency_id)
-    if not verdict.faults:
-        return [f"{name}: {verdict.size} entries, sound (root {verdict.root[:16]}…)"]
-    return [f"{name}: {verdict.size} entries, {len(verdict.faults)} faults", *(f"  {f}" for f in verdict.faults)]
+    found = f"{len(verdict.faults)} faults" if verdict.faults else f"sound (root {verdict.root[:16]}…)"
+    more = [*(f"  fault: {f}" for f in verdict.faults), *(f"  remark: {r}" for r in verdict.remarks)]
+    return [f"{name}: {verdict.size} entries, {found}", *more]
 
 
 def contract() -> bytes:

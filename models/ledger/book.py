@@ -173,12 +173,22 @@ class Verdict:
     remarks: tuple[str, ...]
 
 
+def _to_the_head(db: "Workspace") -> Iterator[tuple[int, bytes]]:
+    """The whole log. What is appended while it is read follows once the head is locked, so that head and log agree."""
+    first = 0
+    for seq, stored in entries(db):
+        yield seq, stored
+        first = seq + 1
+    db.rows(_HEAD)
+    yield from entries(db, first)
+
+
 def verify(db: "Workspace") -> Verdict:
     """Recompute one agency's tree from its entries and compare it with the head row."""
     faults: list[str] = []
     remarks: list[str] = []
     size, frontier, last_at = 0, b"", ""
-    for seq, stored in entries(db):
+    for seq, stored in _to_the_head(db):
         entry = orjson.loads(stored)
         if seq != size or entry.get("seq") != seq:
             faults.append(f"entry {size}: the next one found says {seq}")

@@ -113,5 +113,6 @@ def install(base: type) -> None:
 
     @event.listens_for(base, "expire", propagate=True)
     def _forget(row: Any, attributes: Any) -> None:
-        row.__dict__.pop("_plain", None)
-        row.__dict__.pop("_resealing", None)
+        if row is not None:  # a rolled-back row that nobody holds any more is gone already
+            row.__dict__.pop("_plain", None)
+            row.__dict__.pop("_resealing", None)

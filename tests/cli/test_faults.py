@@ -140,3 +140,14 @@ def _soon(client: httpx2.Client) -> str:
         time.sleep(0.1)
     made: str = answer.json()["id"]
     return made
+
+
+def test_verifying_while_people_write(program: Program) -> None:
+    """A log that grows while it is verified is not called broken, and nobody who writes is refused."""
+    with program.serving() as service, Writers(service) as writers:
+        for n in range(1, 7):
+            ran = program("audit", "verify", "--json")
+            assert (ran.code, ran.json["sound"]) == (0, True), ran.out
+            writers.await_writes(5 * n)
+        assert service.stop() == 0
+    assert writers.refused == []

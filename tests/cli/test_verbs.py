@@ -70,7 +70,7 @@ def _handed(told: dict[str, str]) -> str:
 )
 def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     """--help of any verb answers without the web framework, the database or the cryptography."""
-    heavy = ["fastapi", "sqlmodel", "sqlalchemy", "alembic", "cryptography", "psycopg", "uvicorn", "pydantic_settings", "models"]
+    heavy = ["fastapi", "sqlmodel", "sqlalchemy", "alembic", "cryptography", "psycopg", "uvicorn", "models"]
     verb = [w for w in words[:2] if not w.startswith("-") and w.isascii()][: 2 if words and words[0] in _GROUPS else 1]
     code = (
         "import sys, io, contextlib\n"

@@ -16,6 +16,7 @@ from models.client import Client
 from models.content import ItemKind
 from models.database import Workspace
 from models.errors import Conflict, Invalid, NotFound
+from models.ledger.action import Action
 from models.plan import Plan, PlanStatus, read
 from tests.world import World
 
@@ -93,8 +94,6 @@ class TestLife:
         def twice(db: Workspace) -> None:
             row = db.claim(Plan, first)
             row.status = PlanStatus.ACTIVE
-            from models.ledger.action import Action  # noqa: PLC0415
-
             db.record(Action.PLAN_ACTIVATED, row)
 
         with pytest.raises(Conflict):
@@ -129,7 +128,8 @@ class TestCustody:
         world.system(lambda db: db.claim(Agency, db.agency_id).update(db, custody_default=Custody.EVENT_ONLY))
         with pytest.raises(Conflict):
             world.plan(world.client(), custody=Custody.RETAINED)
-        assert work(world, lambda db: db.find(Plan, world_plan(world)).custody) is Custody.EVENT_ONLY
+        stricter = world_plan(world)
+        assert work(world, lambda db: db.find(Plan, stricter).custody) is Custody.EVENT_ONLY
 
     def test_event_only_keeps_no_words(self, world: World) -> None:
         """Not in an item, not as a fact, not as a title: that planning happened is all that is kept."""
