@@ -20,7 +20,7 @@ class Progress(BaseModel):
     @classmethod
     def of(cls, row: Any) -> "Progress":
         """From a row with the plan's counters."""
-        return cls.model_construct(
+        return cls(
             done=row.done,
             in_progress=row.in_progress,
             planned=row.planned,

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -181,10 +182,14 @@ def later(at: datetime, interval: str, zone: str) -> datetime:
 
 def day_bounds(now: datetime, zone: str) -> tuple[datetime, datetime]:
     """Where today begins and ends at a place, as instants."""
+    return _midnights(now.astimezone(ZoneInfo(zone)).date(), zone)
+
+
+@lru_cache(maxsize=64)
+def _midnights(day: date, zone: str) -> tuple[datetime, datetime]:
     there = ZoneInfo(zone)
-    today = now.astimezone(there).date()
-    begins = datetime.combine(today, time(), there)
-    return begins.astimezone(UTC), datetime.combine(today + timedelta(days=1), time(), there).astimezone(UTC)
+    begins, ends = (datetime.combine(d, time(), there) for d in (day, day + timedelta(days=1)))
+    return begins.astimezone(UTC), ends.astimezone(UTC)
 
 
 def state_of(status: ReviewStatus, due_at: datetime, now: datetime, zone: str) -> ReviewState:

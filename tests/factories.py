@@ -49,8 +49,8 @@ def operations(app: FastAPI) -> list[Operation]:
         doors = [d.call for d in route.dependant.dependencies]
         gates = [door for door in doors if isinstance(door, Gate)]
         names = tuple(f.name for f in route.dependant.path_params)
-        for method in sorted(route.methods):
-            found.append(Operation(method, route.path, gates[0].permission if gates else None, len(gates), names))
+        permission = gates[0].permission if gates else None
+        found += [Operation(method, route.path, permission, len(gates), names) for method in sorted(route.methods)]
     assert len(found) > 40, "the route table was not read whole: iterate with fastapi.routing.iter_route_contexts"
     return found
 
@@ -221,7 +221,7 @@ def _renew(scene: Scene) -> None:
 
 def _link(scene: Scene) -> None:
     make = scene.api.world.database.transact
-    scene.bodies["link"] = make(Actor.system(PLATFORM), lambda db: SetupLink.make(db))
+    scene.bodies["link"] = make(Actor.system(PLATFORM), SetupLink.make)
 
 
 def _credentials(scene: Scene) -> dict[str, str]:

@@ -212,7 +212,7 @@ def untick(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST_TICK
 
 
 def _ticked(db: Workspace, item_id: UUID, item: Any) -> TickOut:
-    return TickOut.model_construct(
+    return TickOut(
         id=item_id,
         plan_id=item.plan_id,
         status=item.status,

@@ -107,7 +107,7 @@ class ReviewSummary(Out):
 
     @classmethod
     def of(cls, db: Workspace, row: Any, zone: str) -> "ReviewSummary":
-        return cls.model_construct(
+        return cls(
             id=row.id,
             client_id=row.client_id,
             plan_id=row.plan_id,
@@ -220,9 +220,7 @@ def create_event(
     """Something happened that calls for looking at the active plan again: a review is opened for today."""
     plan_id = must_have_plan_in_use(db, client_id)
     db.note(Action.CLIENT_EVENT_NOTED, "clients", [client_id], client_id)
-    wanted = ReviewIn.model_construct(
-        due_at=db.now, time_zone=None, reviewer_id=None, kind=ReviewKind.EVENT, trigger=body.kind, recurrence=None
-    )
+    wanted = ReviewIn(due_at=db.now, kind=ReviewKind.EVENT, trigger=body.kind)
     return _schedule(db, plan_id, client_id, wanted)
 
 
@@ -306,7 +304,7 @@ def _schedule(db: Workspace, plan_id: UUID, client_id: UUID, wanted: ReviewIn) -
     }
     review_id = Review.schedule(db, plan_id, client_id, wanted.due_at, **values)
     state = state_of(ReviewStatus.SCHEDULED, wanted.due_at, db.now, policy.time_zone)
-    return ReviewMadeOut.model_construct(
+    return ReviewMadeOut(
         id=review_id, client_id=client_id, plan_id=plan_id, due_at=wanted.due_at, state=state, version=1, **values
     )
 

@@ -16,6 +16,7 @@ VERSION = b"\x01"
 KID, NONCE, TAG = 8, 12, 16
 HEADER = 1 + KID
 LEAST = HEADER + NONCE + TAG
+_CELL = b"waypost.cell.1" + pack(">H", HEADER)  # the header is always 9 bytes long: this is LP(header)'s beginning
 
 
 def lp(*parts: bytes) -> bytes:
@@ -29,7 +30,7 @@ def place(agency_id: UUID, table: str, row_id: UUID, field: str, seal_rev: int) 
 
 
 def _aad(header: bytes, at: bytes) -> bytes:
-    return b"waypost.cell.1" + lp(header) + at
+    return _CELL + header + at
 
 
 def padded_length(length: int) -> int:

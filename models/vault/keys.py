@@ -157,6 +157,7 @@ class KeyRing:
     def __init__(self, vault: Vault, db: "Workspace") -> None:
         self._vault, self._db = vault, db
         self._fresh: dict[bytes, tuple[UUID, AESGCM]] = {}
+        self._fresh_of: dict[UUID, bytes] = {}
 
     def opener(self, kid: bytes, subject_id: UUID) -> AESGCM:
         """The cipher a cell names. Raises SealError for an unknown key or somebody else's."""
@@ -170,9 +171,8 @@ class KeyRing:
 
     def sealer(self, subject_id: UUID) -> tuple[bytes, AESGCM]:
         """The current key of a subject. Raises SealError when it has none (destroyed, or never made)."""
-        for kid, (subject, cipher) in self._fresh.items():
-            if subject == subject_id:
-                return kid, cipher
+        if (fresh := self._fresh_of.get(subject_id)) is not None:
+            return fresh, self._fresh[fresh][1]
         agency_id = self._db.agency_id
         current = self._vault.current(agency_id, subject_id)
         found = None if current is None else self._vault.cached(agency_id, current)
@@ -200,7 +200,7 @@ class KeyRing:
         row = {"kid": kid, "subject_id": subject_id, "purpose": purpose, "epoch": epoch, "wrapped": wrapped}
         db.insert(_ADD_KEY, [row | {"created_at": db.now}])
         if purpose != "index":
-            self._fresh[kid] = (subject_id, AESGCM(key))
+            self._fresh[kid], self._fresh_of[subject_id] = (subject_id, AESGCM(key)), kid
 
     def tag(self, purpose: str, value: str) -> bytes:
         """A look-up tag of a value (16 bytes), different in every agency and for every purpose."""
@@ -217,6 +217,7 @@ class KeyRing:
         for kid, (subject_id, cipher) in self._fresh.items():
             self._vault.keep(self._db.agency_id, kid, subject_id, cipher, current=True)
         self._fresh.clear()
+        self._fresh_of.clear()
 
     def _open(self, row: Any) -> AESGCM:
         return AESGCM(self._unwrap(row))

@@ -58,7 +58,9 @@ def imports(tree: ast.Module) -> Iterator[str]:
 def importers(package: str) -> set[str]:
     """The files that import a package."""
     return {
-        path for path, tree in sources() if any(name == package or name.startswith(package + ".") for name in imports(tree))
+        path
+        for path, tree in sources()
+        if any(name == package or name.startswith(package + ".") for name in imports(tree))
     }
 
 
@@ -118,13 +120,14 @@ class TestOnlyOnePlace:
             if path.startswith("api/") and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
             and node.func.attr in calls and ast.unparse(node.func.value) in ("sa", "sqlalchemy", "connection")
         }  # fmt: skip
-        assert writing <= {"api/cli/health.py", "api/cli/upkeep.py"}, "put the statement into the noun it is about: models/"
+        assert writing <= {"api/cli/health.py", "api/cli/upkeep.py"}, (
+            "put the statement into the noun it is about: models/"
+        )
 
     def test_handlers_are_sync_or_say_why(self, api: Api) -> None:
         """An `async` handler is one that must hash passwords outside the lane; every /v1 route goes through the door."""
         routes = [r for r in iter_route_contexts(api.client.app.routes) if (r.path or "").startswith("/v1")]
         assert len(routes) > 40
-
 
         waiting = {r.endpoint.__name__ for r in routes if inspect.iscoroutinefunction(r.endpoint)}
         assert waiting == {"create_session", "refresh_session", "create_setup", "update_password"}
@@ -143,7 +146,9 @@ class TestWhoKnowsWhom:
         """Not of api, and not of any web framework."""
         for path, tree in sources():
             if path.startswith("models/"):
-                upward = {name for name in imports(tree) if name.split(".")[0] in ("api", "fastapi", "starlette", "uvicorn")}
+                upward = {
+                    name for name in imports(tree) if name.split(".")[0] in ("api", "fastapi", "starlette", "uvicorn")
+                }
                 assert not upward, path
 
     def test_routes_do_not_know_each_other(self) -> None:

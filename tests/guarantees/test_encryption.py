@@ -143,9 +143,7 @@ def test_canaries_are_nowhere_but_in_answers(
     log.configure("DEBUG")  # onto the standard error that capfd reads
     fill(api)
     values = stored(api.world)
-    unfilled = [
-        place for place, texts in values.items() if place not in WITHOUT_CANARY and CANARY not in repr(texts)
-    ]
+    unfilled = [place for place, texts in values.items() if place not in WITHOUT_CANARY and CANARY not in repr(texts)]
     assert not unfilled, "no operation writes a canary there: edit RECIPES in tests/factories.py"
     kept = {"log": "".join(capfd.readouterr()).encode(), "metrics": api.get(None, "/metrics").content}
     assert kept["log"].count(b"\n") > 500
@@ -166,7 +164,12 @@ def test_attack_58_no_refusal_repeats_what_was_sent(api: Api) -> None:
     """Each operation is sent wrong bodies full of canaries: unknown members, wrong types, wrong formats."""
     scene, told = stage(api), []
     for operation in operations(api.client.app):
-        for body in ({CANARY: CANARY}, [CANARY], CANARY, {"alias": [CANARY], "text": {"x": CANARY}, "reason": CANARY * 9}):
+        for body in (
+            {CANARY: CANARY},
+            [CANARY],
+            CANARY,
+            {"alias": [CANARY], "text": {"x": CANARY}, "reason": CANARY * 9},
+        ):
             path = operation.path.format(**scene.ids)
             answer = api(doer(operation), operation.method, path, json=body, params={CANARY: CANARY})
             if answer.status_code < 400 or CANARY in answer.text or CANARY in str(answer.headers):

@@ -69,7 +69,9 @@ class TestEveryOperation:
             added = entry_count(urls) - before
             expected = 0 if operation.name in UNLOGGED_READS else RECIPES[operation.name].entries
             if answer.status_code >= 300 or added != expected:
-                wrong.append((operation.name, answer.status_code, f"{added} entries, not {expected}", answer.text[:200]))
+                wrong.append(
+                    (operation.name, answer.status_code, f"{added} entries, not {expected}", answer.text[:200])
+                )
             api._tokens.clear()  # the operation may have ended a session
         assert not wrong, "call db.record() or db.note() in the verb: edit models/"
         for agency in ("Harbor", "Lighthouse"):

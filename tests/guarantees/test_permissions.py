@@ -59,16 +59,16 @@ def test_every_permission_is_held_by_somebody_and_asked_for_by_some_route(api: A
 def test_every_route_asks_for_exactly_one_permission_or_is_public_on_purpose(api: Api) -> None:
     """Law 1: no door without a permission."""
     walked = operations(api.client.app)
-    assert {o.name for o in walked if o.gates == 0} == PUBLIC, "name a permission with Can(...) in the route's signature"
+    assert {o.name for o in walked if o.gates == 0} == PUBLIC, (
+        "name a permission with Can(...) in the route's signature"
+    )
     assert not [o.name for o in walked if o.gates > 1]
 
 
 def test_a_path_to_a_client_asks_for_a_permission_about_clients(api: Api) -> None:
     """A route that names a client's row cannot be opened by a permission that says nothing of clients."""
     loose = [
-        o.name
-        for o in operations(api.client.app)
-        if OF_CLIENTS & {*o.parameters} and o.permission not in ABOUT_CLIENTS
+        o.name for o in operations(api.client.app) if OF_CLIENTS & {*o.parameters} and o.permission not in ABOUT_CLIENTS
     ]
     assert not loose, "ask for a permission about clients: edit api/routes/"
 

@@ -38,9 +38,7 @@ def refuse_commits(world: World) -> Callable[[], None]:
 
 
 class TestCommitPrecedesTheAnswer:
-    def test_when_the_commit_fails_nobody_is_told_that_it_worked(
-        self, api: Api, urls: Urls
-    ) -> None:
+    def test_when_the_commit_fails_nobody_is_told_that_it_worked(self, api: Api, urls: Urls) -> None:
         """Over every operation that writes or discloses: no 2xx, no content, nothing kept."""
         ready = []
         for operation in operations(api.client.app):
@@ -86,9 +84,7 @@ class TestCommitPrecedesTheAnswer:
         assert "Wren" not in answer.text
         assert not api.world.system(lambda db: list(db.execute(sa.select(Client)).scalars()))
 
-    def test_new_keys_reach_the_process_only_after_the_commit(
-        self, api: Api
-    ) -> None:
+    def test_new_keys_reach_the_process_only_after_the_commit(self, api: Api) -> None:
         """A client whose making failed leaves no key behind that a later cell could be sealed under."""
         vault = api.world.database.vault
         api.token("ana")

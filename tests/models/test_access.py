@@ -76,7 +76,9 @@ class TestAssignments:
     def test_the_end_of_an_assignment_ends_sight_at_once(self, world: World) -> None:
         """In the next unit of work; what she did stays hers."""
         client_id = world.client()
-        [assignment] = world.run("sol", Permission.ASSIGNMENT_READ, lambda db: [r.id for r in assignments_of(db, client_id)])
+        [assignment] = world.run(
+            "sol", Permission.ASSIGNMENT_READ, lambda db: [r.id for r in assignments_of(db, client_id)]
+        )
         world.run("sol", Permission.ASSIGNMENT_END, lambda db: db.claim(Assignment, assignment).end(db))
         with pytest.raises(NotFound):
             world.run("ana", Permission.CLIENT_READ, lambda db: db.find(Client, client_id))
@@ -97,7 +99,9 @@ class TestAssignments:
             world.run("sol", Permission.ASSIGNMENT_CREATE, begin)
         world.run("sol", Permission.ASSIGNMENT_END, lambda db: db.claim(Assignment, first).end(db))
         assert world.run("sol", Permission.ASSIGNMENT_CREATE, begin) != first
-        rows = world.run("sol", Permission.ASSIGNMENT_READ, lambda db: [r.user_id for r in assignments_of(db, client_id)])
+        rows = world.run(
+            "sol", Permission.ASSIGNMENT_READ, lambda db: [r.user_id for r in assignments_of(db, client_id)]
+        )
         assert len(rows) == 3
 
     @pytest.mark.parametrize("who", ["ada", "aud", "other"])

@@ -43,4 +43,3 @@ class TestCarryOver:
         client, theirs = world.client(), world.plan(world.client(alias="Heron"))
         with pytest.raises(Invalid):
             world.run("ana", Permission.PLAN_CREATE, lambda db: Plan.draft(db, client, TEMPLATE, copy_from=theirs))
-

@@ -1,8 +1,7 @@
 """Templates: drafted, published for ever, retired; the library loaded twice is the library loaded once."""
 
 from dataclasses import replace
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +15,9 @@ from models.plan import Plan
 from models.template import Template, TemplateVersion, VersionState, templates_of
 from tests.factories import document
 from tests.world import TEMPLATE, World
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 WORDS = TemplateDocument.model_validate(document())
 OTHER = WORDS.model_copy(update={"title": "Another title"})
@@ -101,9 +103,8 @@ class TestPublish:
         shelf.publish()
         shelf.world.run("ada", Permission.TEMPLATE_PUBLISH, lambda db: Template.own(db, shelf.id).retire(db))
         assert refused() == "template-retired"
-        listed = lambda db, retired: [t.id for t in _own(db, retired=retired)]  # noqa: E731
-        assert shelf.draft(lambda db: listed(db, False)) == []
-        assert shelf.draft(lambda db: listed(db, True)) == [shelf.id]
+        assert shelf.draft(lambda db: [t.id for t in _own(db, retired=False)]) == []
+        assert shelf.draft(lambda db: [t.id for t in _own(db, retired=True)]) == [shelf.id]
 
     def test_another_agencys_template_is_unknown(self, shelf: Shelf) -> None:
         """Neither read nor planned from."""
@@ -172,7 +173,6 @@ class TestLibrary:
 
 
 def _entries(db: Any) -> Any:
-
 
     return book.entries(db)
 
