@@ -88,7 +88,16 @@ def _innermost(error: BaseException) -> str:
 
 def from_pydantic(error: ValidationError, place: str = "") -> Invalid:
     """Pydantic's findings as faults: pointer and rule, never `input`, `ctx` or `url`, which repeat what was sent."""
-    return Invalid(*(_fault(found, place) for found in error.errors(include_url=False, include_input=False)))
+    found = error.errors(include_url=False, include_input=False)
+    odd = {one["loc"][:-1] for one in found if one["loc"][-1:] == ("[key]",)}  # names that people chose, badly
+    return Invalid(*(_fault(_unnamed(one, odd), place) for one in found))
+
+
+def _unnamed(found: Any, odd: set[tuple[int | str, ...]]) -> Any:
+    """The finding with each name in `odd` as *: what is no name here may be anything, a person's too."""
+    loc = found["loc"]
+    steps = ("*" if loc[: i + 1] in odd else step for i, step in enumerate(loc) if step != "[key]")
+    return {**found, "loc": tuple(steps)}
 
 
 _LIMITS = ("max_length", "min_length", "ge", "le", "gt", "lt", "expected")

@@ -91,7 +91,7 @@ class Tokens:
             )
             if set(said) != CLAIMS or any(type(said[name]) is not int for name in ("iat", "nbf", "exp")):
                 raise ValueError
-            if said["exp"] - said["iat"] > LIFE:
+            if not 0 < said["exp"] - said["iat"] <= LIFE:
                 raise ValueError
             return Claims(UUID(said["agency"]), UUID(said["sub"]), UUID(said["sid"]), said["exp"])
         except Exception:  # noqa: BLE001 - the library lets many kinds through; none of them is a token of ours

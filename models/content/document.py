@@ -43,7 +43,7 @@ class TemplateDocument(Words):
         """Find what no single field can see: repeated keys, too many items, translations that do not fit."""
         places = list(self._places())
         uses = Counter(key for _, key in places)
-        yield from (Problem(loc, f"the key {key} is used twice") for loc, key in places if uses[key] > 1)
+        yield from (Problem(loc, "this key is used twice") for loc, key in places if uses[key] > 1)
         if sum(len(section.items) for section in self.sections) > MAX_ITEMS:
             yield Problem(("sections",), f"hold more than {MAX_ITEMS} items in all")
         for tag, translation in self.translations.items():

@@ -115,7 +115,7 @@ def _compare_keys(place: Place, ours: Sequence[_Keyed], originals: Sequence[_Key
         if one.key not in wanted:
             yield Problem((*place, position, "key"), f"{one.key} is not in the original at this place")
         elif have[one.key] > 1:
-            yield Problem((*place, position, "key"), f"the key {one.key} is used twice")
+            yield Problem((*place, position, "key"), "this key is used twice")
 
 
 def _uneven(words: str | None) -> str:

@@ -41,7 +41,9 @@ class TestAssign:
         one = client(api)["id"]
         problem(assign(api, one, "ana"), 409, "already-exists")
 
-    @pytest.mark.parametrize(("who", "code"), [("ada", "takes-no-clients"), ("aud", "takes-no-clients"), ("other", "unknown-user")])
+    @pytest.mark.parametrize(
+        ("who", "code"), [("ada", "takes-no-clients"), ("aud", "takes-no-clients"), ("other", "unknown-user")]
+    )
     def test_only_people_who_take_clients(self, api: Api, who: str, code: str):
         """Not an admin, not an auditor, nobody from elsewhere; a random id is answered as a foreign one."""
         one = client(api)["id"]

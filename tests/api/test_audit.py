@@ -29,7 +29,12 @@ class TestRead:
         assert all(set(row) == EVENT for row in rows)
         assert [row["sequence"] for row in rows] == list(range(len(rows)))
         (made,) = [row for row in rows if row["action"] == "client.created"]
-        assert (made["client_id"], made["request_id"], made["outcome"], made["code"]) == (one, "front-desk-0001", "ok", None)
+        assert (made["client_id"], made["request_id"], made["outcome"], made["code"]) == (
+            one,
+            "front-desk-0001",
+            "ok",
+            None,
+        )
         assert made["actor_id"] == str(api.world.people["ana"].actor.id)
         assert api.world.entries()[-1]["action"] == "audit.read"
 
@@ -78,7 +83,9 @@ class TestRead:
         refused_cursor(api.get("aud", f"/v1/audit-events?limit=1&after=0&cursor={cursor}"))
         good(api.get("sol", f"/v1/audit-events?limit=1&cursor={cursor}"))
 
-    @pytest.mark.parametrize("query", ["subject=x", "actor=1", "action=client.eaten", "after=-2", "after=x", f"after={2**63}", "after=1e3"])
+    @pytest.mark.parametrize(
+        "query", ["subject=x", "actor=1", "action=client.eaten", "after=-2", "after=x", f"after={2**63}", "after=1e3"]
+    )
     def test_odd_values_are_refused(self, api: Api, query: str):
         """With the parameter that is wrong."""
         body = problem(api.get("aud", f"/v1/audit-events?{query}"), 422, "invalid")

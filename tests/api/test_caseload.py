@@ -54,7 +54,9 @@ class TestRead:
         plan(api, one)
         (row,) = good(api.get("ana", "/v1/caseload"))["data"]
         assert row["name"] == "Réka Ashdown"
-        assert {row[n] for n in ("plan_id", "progress", "next_review_at", "next_review_state", "contact_warning")} == {None}
+        assert {row[n] for n in ("plan_id", "progress", "next_review_at", "next_review_state", "contact_warning")} == {
+            None
+        }
 
     def test_soonest_first_and_the_clock_at_the_agency(self, api: Api):
         """Overdue before due before scheduled; without a review last."""

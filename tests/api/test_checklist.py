@@ -149,7 +149,9 @@ class TestPersonalise:
         shown = items(read(api, whole))[0]
         assert (shown["text"], shown["whose_words"]) == (item["text"], "template")
 
-    @pytest.mark.parametrize("status", ["planned", "in_progress", "declined", "not_applicable", "not_safe_now", "offered"])
+    @pytest.mark.parametrize(
+        "status", ["planned", "in_progress", "declined", "not_applicable", "not_safe_now", "offered"]
+    )
     def test_every_way_of_leaving_it(self, api: Api, whole, status: str):
         """Planned, begun, declined, not for her, not safe now: counted where it stands."""
         item = tickable(whole)[0]
@@ -181,7 +183,10 @@ class TestPersonalise:
         problem(api.patch("ana", path(item), {"text": "x"}), 428, "precondition-required")
         problem(api.delete("ana", path(item)), 428, "precondition-required")
         good(api.patch("ana", path(item), {"text": "first"}, if_match=1))
-        for answer in (api.patch("ana", path(item), {"text": "x"}, if_match=1), api.delete("ana", path(item), if_match=1)):
+        for answer in (
+            api.patch("ana", path(item), {"text": "x"}, if_match=1),
+            api.delete("ana", path(item), if_match=1),
+        ):
             problem(answer, 412, "stale-version")
             assert answer.headers["etag"] == '"2"'
         assert good(api.get("ana", path(item)))["text"] == "first"
@@ -211,7 +216,12 @@ class TestOwnItems:
         sent = {"section_id": whole["sections"][1]["id"], "text": "Ask Mina to keep the laptop.", "priority": 2}
         body = made(api.post("ana", f"/v1/plans/{whole['id']}/items", sent), "/v1/checklist-items")
         assert set(body) == ITEM
-        assert (body["text"], body["status"], body["kind"], body["whose_words"]) == (sent["text"], "planned", "action", "survivor")
+        assert (body["text"], body["status"], body["kind"], body["whose_words"]) == (
+            sent["text"],
+            "planned",
+            "action",
+            "survivor",
+        )
         after = read(api, whole)
         assert after["sections"][1]["items"][-1]["id"] == body["id"]
         assert after["progress"] == counted(after)

@@ -16,6 +16,7 @@ from tests.api.contract import (
     walk,
 )
 from tests.conftest import Api
+from tests.world import TEMPLATE
 
 CLIENT = {
     "id",
@@ -39,7 +40,7 @@ CONTACT = {
     "email": "wren@mail.example",
     "address": "Flat 2\n9 Mill Lane",
     "preferred_channel": "text",
-    "safe_hours": "weekdays 10–12",
+    "safe_hours": "weekdays 10 to 12",
     "voicemail_ok": False,
     "name_to_use": "Dr. Moss's office",
     "warning": "He reads her post.",
@@ -63,7 +64,12 @@ class TestCreate:
         body = client(api, **WHOLE)
         assert set(body) == CLIENT
         assert {name: body[name] for name in WHOLE} == WHOLE
-        assert (body["version"], body["restricted"], body["closed_at"], body["closing_reason"]) == (1, False, None, None)
+        assert (body["version"], body["restricted"], body["closed_at"], body["closing_reason"]) == (
+            1,
+            False,
+            None,
+            None,
+        )
         assert good(api.get("ana", f"/v1/clients/{body['id']}")) == body
 
     @pytest.mark.parametrize("name", [{"alias": "Wren"}, {"alias": None, "legal_name": "Réka Ashdown"}])
@@ -263,14 +269,18 @@ class TestChange:
         assert answer.headers["etag"] == '"2"'
         assert good(api.get("ana", path))["alias"] == "Jay"
 
-    @pytest.mark.parametrize("kind", ["application/merge-patch+json", "application/json", "application/json; charset=utf-8"])
+    @pytest.mark.parametrize(
+        "kind", ["application/merge-patch+json", "application/json", "application/json; charset=utf-8"]
+    )
     def test_takes_both_media_types(self, api: Api, kind: str):
         """application/merge-patch+json and plain JSON are the same."""
         path = f"/v1/clients/{client(api)['id']}"
         headers = {"content-type": kind}
         good(api("ana", "PATCH", path, content=b'{"alias": "Jay"}', headers=headers, if_match=1))
 
-    @pytest.mark.parametrize("member", ["id", "agency_id", "version", "restricted", "closed_at", "opened_on", "seal_rev"])
+    @pytest.mark.parametrize(
+        "member", ["id", "agency_id", "version", "restricted", "closed_at", "opened_on", "seal_rev"]
+    )
     def test_nothing_else_can_be_assigned(self, api: Api, member: str):
         """Ids, version, restriction and dates of closing are nobody's to send."""
         path = f"/v1/clients/{client(api)['id']}"
@@ -286,8 +296,6 @@ class TestClosure:
             assert (closed["status"], closed["closing_reason"], closed["version"]) == ("closed", "Moved away.", 2)
             assert closed["closed_at"]
         assert last_action(api) != "access.denied"
-        from tests.world import TEMPLATE
-
         problem(api.post("ana", f"{path}/plans", {"template_id": str(TEMPLATE)}), 409, "client-closed")
         for _ in range(2):
             again = good(api.delete("ana", f"{path}/closure"))
@@ -330,7 +338,10 @@ class TestIdempotency:
 
     def test_belongs_to_one_person(self, api: Api):
         """Two people may happen to use the same key."""
-        ids = {made(api.post(who, "/v1/clients", {"alias": "Wren"}, key="k-1"), "/v1/clients")["id"] for who in ("ana", "ben", "other")}
+        ids = {
+            made(api.post(who, "/v1/clients", {"alias": "Wren"}, key="k-1"), "/v1/clients")["id"]
+            for who in ("ana", "ben", "other")
+        }
         assert len(ids) == 3
 
     def test_a_failed_request_leaves_the_key_free(self, api: Api):

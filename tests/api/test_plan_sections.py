@@ -49,7 +49,12 @@ class TestAdd:
         body = good(api.post("ana", f"/v1/plans/{whole['id']}/sections", {"title": "The allotment"}), 201)
         assert last_action(api) == "plan_section.added"
         section = read(api, whole)["sections"][2]
-        assert (section["id"], section["key"], section["title"], section["items"]) == (body["id"], None, "The allotment", [])
+        assert (section["id"], section["key"], section["title"], section["items"]) == (
+            body["id"],
+            None,
+            "The allotment",
+            [],
+        )
 
     @pytest.mark.parametrize("sent", [{}, {"key": "bag", "title": "Bag"}, {"key": None, "title": None}])
     def test_either_or(self, api: Api, whole, sent):

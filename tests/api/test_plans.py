@@ -181,7 +181,9 @@ class TestList:
     def test_of_an_unknown_client(self, api: Api):
         """A supervisor's foreign and random clients are one answer too."""
         foreign = client(api, "other")["id"]
-        same_refusal(*(api.get("ana", f"/v1/clients/{one}/plans") for one in (client(api, "ben")["id"], foreign, NOWHERE)))
+        same_refusal(
+            *(api.get("ana", f"/v1/clients/{one}/plans") for one in (client(api, "ben")["id"], foreign, NOWHERE))
+        )
         same_refusal(*(api.get("sol", f"/v1/clients/{one}/plans") for one in (foreign, NOWHERE)))
 
 

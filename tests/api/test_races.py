@@ -108,7 +108,9 @@ class TestTicks:
         one = tickable(whole)[0]["id"]
         answers = at_once(20, lambda _: api.put("ana", f"/v1/checklist-items/{one}/completion"))
         assert {a.status_code for a in answers} == {200}
-        assert {(a.json()["version"], a.json()["completed_at"]) for a in answers} == {(2, answers[0].json()["completed_at"])}
+        assert {(a.json()["version"], a.json()["completed_at"]) for a in answers} == {
+            (2, answers[0].json()["completed_at"])
+        }
         assert len(entries(api, "checklist_item.ticked")) == 1
         assert good(api.get("ana", f"/v1/plans/{whole['id']}/progress"))["progress"]["done"] == 1
 

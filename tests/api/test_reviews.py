@@ -141,8 +141,15 @@ class TestSchedule:
 class TestEvent:
     def test_opens_a_review_for_today(self, api: Api, whole):
         """Something happened: the plan in use is looked at again, today."""
-        body = made(api.post("ana", f"/v1/clients/{whole['client_id']}/events", {"kind": "order_breached"}), "/v1/reviews")
-        assert (body["kind"], body["trigger"], body["state"], body["plan_id"]) == ("event", "order_breached", "due", whole["id"])
+        body = made(
+            api.post("ana", f"/v1/clients/{whole['client_id']}/events", {"kind": "order_breached"}), "/v1/reviews"
+        )
+        assert (body["kind"], body["trigger"], body["state"], body["plan_id"]) == (
+            "event",
+            "order_breached",
+            "due",
+            whole["id"],
+        )
         assert last_action(api) == "client.event_noted"
 
     def test_needs_a_plan_in_use(self, api: Api):
@@ -166,7 +173,9 @@ class TestList:
         rows = good(api.get("ana", "/v1/reviews"))["data"]
         assert [row["id"] for row in rows] == [own]
         assert set(rows[0]) == SUMMARY
-        seen = {who: {r["id"] for r in good(api.get(who, "/v1/reviews?scope=agency"))["data"]} for who in ("ana", "sol")}
+        seen = {
+            who: {r["id"] for r in good(api.get(who, "/v1/reviews?scope=agency"))["data"]} for who in ("ana", "sol")
+        }
         assert seen == {"ana": {own, sols}, "sol": {own, sols, bens}}
         assert [row["id"] for row in good(api.get("sol", "/v1/reviews"))["data"]] == [sols]
 
@@ -267,11 +276,19 @@ class TestComplete:
         """Eight weeks from completion at the same hour of the wall clock there, however late it was held."""
         one = review(api, whole["id"], due_at="2024-01-01T12:00:00Z")
         body = good(api.put("ana", f"/v1/reviews/{one['id']}/completion", {"what_changed": "New lock.\nNew number."}))
-        assert (body["state"], body["what_changed"], body["completed_by_id"]) == ("completed", "New lock.\nNew number.", ana(api))
+        assert (body["state"], body["what_changed"], body["completed_by_id"]) == (
+            "completed",
+            "New lock.\nNew number.",
+            ana(api),
+        )
         wall = at(body["completed_at"]).astimezone(ZONE) + timedelta(weeks=8)
         assert at(body["next_due_at"]) == wall.astimezone(UTC)
         following = good(api.get("ana", f"/v1/reviews/{body['next_id']}"))
-        assert (following["state"], following["due_at"], following["recurrence"]) == ("scheduled", body["next_due_at"], "P8W")
+        assert (following["state"], following["due_at"], following["recurrence"]) == (
+            "scheduled",
+            body["next_due_at"],
+            "P8W",
+        )
         assert good(api.get("ana", f"/v1/plans/{whole['id']}"))["next_review_at"] == body["next_due_at"]
 
     def test_at_the_agreed_date(self, api: Api, whole):

@@ -76,7 +76,10 @@ class TestList:
     def test_filters_by_origin_and_retirement(self, api: Api):
         """library=true|false; retired ones only when asked for."""
         own = create(api)["id"]
-        ids = {flag: {row["id"] for row in good(api.get("ana", f"/v1/templates?library={flag}"))["data"]} for flag in ("true", "false")}
+        ids = {
+            flag: {row["id"] for row in good(api.get("ana", f"/v1/templates?library={flag}"))["data"]}
+            for flag in ("true", "false")
+        }
         assert ids["false"] == {own}
         assert str(TEMPLATE) in ids["true"]
         good(api.put("ada", f"/v1/templates/{own}/retirement"))
@@ -138,7 +141,12 @@ class TestWrite:
     def test_a_new_template_is_a_draft(self, api: Api):
         """Version 1 can be read but no plan made from it."""
         one = create(api)
-        assert (one["title"], one["library"], one["published_version"], one["draft_version"]) == ("At the office", False, None, 1)
+        assert (one["title"], one["library"], one["published_version"], one["draft_version"]) == (
+            "At the office",
+            False,
+            None,
+            1,
+        )
         assert last_action(api) == "template.created"
         version = good(api.get("ana", f"/v1/templates/{one['id']}/versions/1"))
         assert (version["state"], version["number"], version["published_at"]) == ("draft", 1, None)

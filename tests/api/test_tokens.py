@@ -201,7 +201,17 @@ class TestForms:
 
     def test_one_scheme(self, forge: Forge):
         """Only `Authorization: Bearer <token>`."""
-        for scheme in ("Basic {}", "bearer{}", "{}", "Token {}", "Bearer", "Bearer ", " {}", "Bearer {0} {0}", "Bearer {0},{0}"):
+        for scheme in (
+            "Basic {}",
+            "bearer{}",
+            "{}",
+            "Token {}",
+            "Bearer",
+            "Bearer ",
+            " {}",
+            "Bearer {0} {0}",
+            "Bearer {0},{0}",
+        ):
             headers = {"authorization": scheme.format(forge.ours)}
             problem(forge.api.get(None, "/v1/me", headers=headers), 401, "unauthenticated")
 

@@ -61,7 +61,9 @@ def walk(base: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "AUDITOR_EMAIL": "aud@harbor.example",
         "AUDITOR_PASSWORD": PASSWORD,
     }
-    return subprocess.run([bash, "-c", script()], env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [bash, "-c", script()], env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_the_readers_walk_ends_where_it_says(base: str, world: World, tmp_path: Path):

@@ -51,6 +51,10 @@ class Ran:
         assert "Traceback" not in self.out + self.err
 
 
+class _MustNotServe(AssertionError):
+    """A verb that should have been refused went on to serve: it would never end."""
+
+
 @dataclass
 class Program:
     """`python -m api` with these settings and nothing else from the caller's environment."""
@@ -76,6 +80,8 @@ class Program:
             with (
                 mock.patch.dict(os.environ, settings, clear=True),
                 mock.patch.object(sys, "argv", ["waypost", *words]),
+                mock.patch("uvicorn.Server.run", side_effect=_MustNotServe),
+                mock.patch("api.worker.run", side_effect=_MustNotServe),
                 redirect_stdout(out),
                 redirect_stderr(err),
                 pytest.raises(SystemExit) as end,

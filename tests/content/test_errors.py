@@ -89,7 +89,7 @@ class TestLibraryErrors:
         """Two items under one key are both shown."""
         lines = after(ENGLISH, "key: bag-2\n", "key: bag-1\n")
         first, second = line_of(ENGLISH, "key: bag-1\n"), line_of(ENGLISH, "key: bag-2\n")
-        what = "the key bag-1 is used twice"
+        what = "this key is used twice"
         assert lines == [
             f"content/{ENGLISH}:{first}: sections[6].items[0].key: {what}",
             f"content/{ENGLISH}:{second}: sections[6].items[1].key: {what}",
