@@ -223,7 +223,7 @@ class _Operation:
         version = getattr(value, "version", None)
         if version is not None:
             headers["etag"] = etag = f'"{version}"'
-            if request.method == "GET" and etag in request.headers.get("if-none-match", ""):
+            if request.method == "GET" and value.still and etag in request.headers.get("if-none-match", ""):
                 return Response(status_code=304, headers=headers)
         if self.status == 201 and isinstance(value, Out) and value.home:
             headers["location"] = value.address()

@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.lane import Lane
 from api.passwords import Passwords
 from api.tokens import Claims, Tokens
-from models.access import PLATFORM, Actor, Permission
+from models.access import PLATFORM, Actor, Kind, Permission
 from models.database import Unit, Workspace
 from models.errors import Unauthenticated
 from models.ledger.book import Origin
@@ -85,7 +85,7 @@ class Front:
         """A unit inside one agency before anybody is signed in there."""
 
         def known(db: Workspace) -> T:
-            db.become(Actor.system(agency_id, kind="door"))
+            db.become(Actor.system(agency_id, kind=Kind.DOOR))
             return work(db)
 
         return await self._lane.run(Unit(agency_id, known, self.origin))

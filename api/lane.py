@@ -9,6 +9,7 @@ import queue
 import threading
 from typing import Any, TypeVar
 
+from api.metrics import WAITING
 from models.database import Database, Unit
 from models.errors import Unavailable
 
@@ -38,11 +39,13 @@ class Lane:
             raise Unavailable("overloaded", 1)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting += 1
+        WAITING.set(self._waiting)
         try:
             self._queue.put((unit, done))
             await done
         finally:
             self._waiting -= 1
+            WAITING.set(self._waiting)
         return unit.result()
 
     def close(self) -> None:

@@ -41,7 +41,13 @@ class _Foreign(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = structlog.get_logger()
-        line.warning("library", where=record.name, kind=record.levelname, error=type(record.exc_info).__name__)
+        line.warning("library", where=record.name, kind=record.levelname, error=_kind_of(record))
+
+
+def _kind_of(record: logging.LogRecord) -> str | None:
+    """The class of the exception a library logged, if it logged one."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind.__name__ if kind else None
 
 
 def logger() -> Any:

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -42,8 +43,8 @@ class Shell:
     def __init__(self, app: Any, settings: Settings) -> None:
         self.app = app
         self._proxies = frozenset(settings.trusted_proxies)
-        self._hosts = {"127.0.0.1", "localhost", "[::1]", settings.host, *settings.allowed_hosts}
-        self._hosts.add(settings.origin().split("//", 1)[-1].rsplit(":", 1)[0])
+        ours = ["127.0.0.1", "localhost", "[::1]", settings.host, *settings.allowed_hosts]
+        self._hosts = {name.lower() for name in (*ours, urlsplit(settings.origin()).hostname or "")}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, dressed and told."""
@@ -115,6 +116,8 @@ def _template(scope: Message) -> str:
     """The route's template, never the path that was asked for."""
     if "endpoint" not in scope:
         return "unmatched"
+    if scope["path"].startswith("/static/"):
+        return "/static"
     template: str = scope["path"]
     for name, value in scope.get("path_params", {}).items():
         template = template.replace(f"/{value}", f"/{{{name}}}", 1)

@@ -124,9 +124,9 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
         if status.startswith("2"):
             _show_answer(response, schemas)
     statuses = {401, 403, 421, 422, 500, 503} if guarded else {401, 421, 422, 500, 503}
-    statuses |= {404} if "{" in str(parameters) or any(p["in"] == "path" for p in parameters) else set()
+    statuses |= {404} if any(p["in"] == "path" for p in parameters) else set()
     statuses |= {400, 413, 415} if body else {413}
-    statuses |= {404, 409, 507} if method != "get" else set()
+    statuses |= {409, 507} if method != "get" else set()
     statuses |= {412} if matching else set()
     statuses |= {428} if any(p.get("required") for p in matching) else set()
     operation["responses"].pop("422", None)

@@ -43,6 +43,8 @@ class Out(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
     home: ClassVar[str | None] = None
+    #: Whether everything shown is the row's own, so that an unchanged version means an unchanged answer (304).
+    still: ClassVar[bool] = False
 
     def address(self) -> str:
         """Where what was just made can be found."""

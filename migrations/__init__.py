@@ -43,9 +43,14 @@ def downgrade(engine: sa.Engine, revision: str = "base") -> None:
 
 def fit(engine: sa.Engine) -> Fit:
     """Whether the database's revision is the one this code was written for."""
-    scripts = ScriptDirectory.from_config(config())
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        return fit_of(connection)
+
+
+def fit_of(connection: sa.Connection) -> Fit:
+    """The same, on a connection in use."""
+    scripts = ScriptDirectory.from_config(config())
+    current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
         return Fit.EMPTY
     if current == scripts.get_current_head():

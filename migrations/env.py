@@ -1,6 +1,6 @@
 """Runs migrations: under a lock, with short waits, and with column types written as the databases store them."""
 
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
@@ -15,7 +15,7 @@ LOCK = 7241930518  # any number, the same on every server: one migration at a ti
 PATIENCE = "5s"
 
 
-def render(kind: str, item: Any, _: AutogenContext) -> str | bool:
+def render(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
     """Types of our own are named after migrations.types, so that a migration never changes with the models."""
     if kind != "type":
         return False

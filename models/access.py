@@ -85,13 +85,23 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.ME_UPDATE, P.SESSION_REVOKE})
 
 
+class Kind(StrEnum):
+    """What sort of caller acts. System and command act for the whole agency; door acts before anybody is signed in."""
+
+    NOBODY = "nobody"
+    PERSON = "person"
+    DOOR = "door"
+    SYSTEM = "system"
+    COMMAND = "command"
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who is asking. Read once per request from the session's row; it travels on the Workspace."""
 
     agency_id: UUID
     id: UUID
-    kind: str = "person"
+    kind: Kind = Kind.PERSON
     roles: frozenset[Role] = frozenset()
     session_id: UUID | None = None
     auth: str | None = None
@@ -100,11 +110,11 @@ class Actor:
     @classmethod
     def nobody(cls, agency_id: UUID) -> "Actor":
         """A caller not yet known, inside the agency her token or sign-in names: may look up people and sessions."""
-        return cls(agency_id, PLATFORM, kind="nobody")
+        return cls(agency_id, PLATFORM, kind=Kind.NOBODY)
 
     @classmethod
-    def system(cls, agency_id: UUID, kind: str = "system") -> "Actor":
-        """The worker or the command line, acting inside one agency. It has no other door (DESIGN 4)."""
+    def system(cls, agency_id: UUID, kind: Kind = Kind.SYSTEM) -> "Actor":
+        """The worker, the command line or the sign-in, acting inside one agency. They have no other door (DESIGN 4)."""
         return cls(agency_id, PLATFORM, kind=kind)
 
     def may(self, permission: Permission) -> bool:

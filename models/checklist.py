@@ -193,9 +193,6 @@ _PLAN = sa.table(
     *(sa.column(status.value, sa.SmallInteger) for status in ItemStatus),
 )
 
-_PLAN_STATUS = (
-    sa.select(_PLAN.c.status).where(_PLAN.c.agency_id == _I.agency_id, _PLAN.c.id == _I.plan_id).scalar_subquery()
-)
 _LOOK = Query(
     sa.select(
         _I.plan_id,
@@ -205,8 +202,11 @@ _LOOK = Query(
         _I.completed_at,
         _I.completed_by_id,
         _I.version,
-        _PLAN_STATUS.label("plan_status"),
-    ).where(_I.id == sa.bindparam("item_id", type_=ID, required=True))
+        _PLAN.c.status.label("plan_status"),
+    )
+    .join_from(table_of(ChecklistItem), _PLAN, sa.and_(_PLAN.c.agency_id == _I.agency_id, _PLAN.c.id == _I.plan_id))
+    .where(_I.id == sa.bindparam("item_id", type_=ID, required=True))
+    .with_for_update(of=_PLAN)  # the plan before its parts, as everybody does (plan.claim_of)
 )
 _SET = Change(
     sa.update(table_of(ChecklistItem))

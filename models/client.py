@@ -74,26 +74,34 @@ class Client(AgencyRecord, table=True):
     seal_rev: int = 0
 
     @classmethod
-    def open(cls, db: "Workspace", assign_to_id: UUID | None = None, **values: Any) -> UUID:
-        """A new client with a data key of her own, assigned to whoever took her on. Returns the id."""
+    def open(cls, db: "Workspace", **values: Any) -> UUID:
+        """A new client with a data key of her own, assigned to the advocate who took her on. Returns the id."""
         client_id = uuid4()
         db.keys.create(client_id, "client")
         row = {"id": client_id, "created_at": db.now} | values
         db.create_many(_ADD_CLIENT, Action.CLIENT_CREATED, [row])
-        advocate = assign_to_id or (db.actor.id if db.reach is Reach.ASSIGNED else None)
-        if advocate is not None:
-            Assignment.begin(db, client_id, advocate)
+        if db.reach is Reach.ASSIGNED:
+            Assignment.begin(db, client_id, db.actor.id)
         return client_id
 
     def update(self, db: "Workspace", **changes: Any) -> None:
-        """Change what is known of her; the row was claimed. A name has to remain; a closed case is reopened first."""
+        """Change what is known of her; the row was claimed. `contact` is merged member by member, null takes one away:
+        a warning is never lost by not being sent. `external_ids` replaces the list of (system, value). A name has to
+        remain; a closed case is reopened first."""
         if "status" in changes and self.status is ClientStatus.CLOSED:
             raise Conflict("client-closed")
+        fields = tuple(changes)
+        if "external_ids" in changes:
+            ExternalId.replace(db, self.id, changes.pop("external_ids"))
+            self.version += 1
+        if "contact" in changes:
+            merged = (self.contact or {}) | changes["contact"]
+            changes["contact"] = {name: value for name, value in merged.items() if value is not None}
         for name, value in changes.items():
             setattr(self, name, value)
         if not (self.alias or self.legal_name):
             raise Invalid(Fault("/alias", "name-needed", "A client needs an alias or a legal name."))
-        db.record(Action.CLIENT_UPDATED, self, *changes)
+        db.record(Action.CLIENT_UPDATED, self, *fields)
 
     def close(self, db: "Workspace", reason: str) -> None:
         """Close the case with a reason. Doing it twice changes nothing."""

@@ -17,7 +17,7 @@ from sqlalchemy.sql.visitors import iterate
 from sqlmodel import Session, SQLModel
 
 from models import rows
-from models.access import Actor, Permission, Reach
+from models.access import Actor, Kind, Permission, Reach
 from models.base import ID, AgencyRecord, columns, model_of
 from models.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, SealError, Stale, Unavailable
 from models.ledger import book
@@ -62,11 +62,11 @@ class Workspace(Session):
 
     def become(self, actor: Actor, permission: Permission | None = None) -> None:
         """From nobody to somebody. With a permission: refused unless granted; sight is as far as the grant reaches."""
-        if self.actor.kind != "nobody" or actor.agency_id != self.agency_id:
+        if self.actor.kind is not Kind.NOBODY or actor.agency_id != self.agency_id:
             raise Forbidden
         self.actor = actor
         if permission is None:
-            self.reach = Reach.AGENCY if actor.kind in ("system", "command") else Reach.NONE
+            self.reach = Reach.AGENCY if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
             return
         if not actor.may(permission):
             raise Forbidden("password-change-required" if actor.must_change_password else None)
@@ -292,7 +292,7 @@ def _explain_every_write(session: Session, context: object, instances: object) -
         if row.id not in db._explained or row.id not in db._claimed:  # noqa: SLF001
             raise UnexplainedWrite(f"{row!r}: claim the row, and record() why it changes")
     for row in changed:
-        if hasattr(row, "version"):
+        if hasattr(row, "version") and not sa.inspect(row).attrs.version.history.has_changes():
             row.version += 1
     for row in db.deleted:
         if sealed_fields(type(row)):
@@ -373,7 +373,10 @@ class Database:
                     return [self._in_savepoint(connection, unit) for unit in units]
             return [self._in_transaction(connection, unit) for unit in units]
         except (sqlite3.Error, psycopg.Error, _DeadConnection):
+            gone = connection.invalidated or getattr(connection.connection.driver_connection, "broken", False)
             connection.invalidate()  # the driver was used directly: SQLAlchemy does not know that it may be broken
+            if gone:  # a server that went away took every connection with it: do not fail once for each
+                self.engine.dispose()
             raise
 
     def _in_savepoint(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:
@@ -430,7 +433,7 @@ class Database:
 
     def _refuse(self, connection: sa.Connection, unit: Unit[Any], actor: Actor, error: Exception) -> None:
         unit.value, unit.error = None, translated(error)
-        if isinstance(unit.error, Forbidden | NotFound | SealError) and actor.kind != "nobody":
+        if isinstance(unit.error, Forbidden | NotFound | SealError) and actor.kind is not Kind.NOBODY:
             db = self._workspace(connection, unit)
             db.deny(unit.error, actor, unit.named)
             db.finish()

@@ -1,4 +1,4 @@
-"""The ways the domain says no; which HTTP status and words each gets is decided in api/problems.py."""
+"""The ways the domain says no; which HTTP status and words each gets is decided in api/problems."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,10 +9,9 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, code: str | None = None, **facts: object) -> None:
+    def __init__(self, code: str | None = None) -> None:
         super().__init__(code or type(self).code)
         self.reason = code or type(self).code
-        self.facts = facts
 
 
 class NotFound(DomainError):

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 from sqlmodel import Field
 
@@ -48,16 +49,18 @@ _FORGET = Change(sa.delete(table_of(IdempotencyKey)).where(_K.created_at < sa.bi
 def take(db: "Workspace", key: bytes, fingerprint: bytes) -> UUID | None:
     """Claim a key for this request, or return what the first request with it made.
 
-    A second request waits here until the first has committed. Conflict when the key came with another body before.
+    A second request waits here until the first has committed. Conflict when the key came with another body before, or
+    when the first takes longer than the database lets anybody wait (5 seconds).
     """
     row = {"actor_id": db.actor.id, "key": key, "fingerprint": fingerprint, "created_at": db.now}
-    if db.insert(_TAKE, [row]):
-        return None
+    try:
+        if db.insert(_TAKE, [row]):
+            return None
+    except psycopg.errors.LockNotAvailable:
+        raise Conflict("idempotency-in-progress") from None
     before = db.one(_LOOK, key=key)
     if before.fingerprint != fingerprint:
         raise Conflict("idempotency-key-reused")
-    if before.result_id is None:
-        raise Conflict("idempotency-in-progress")
     made: UUID = before.result_id
     return made
 

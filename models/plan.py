@@ -34,7 +34,7 @@ from models.checklist import (
     section_id,
     sections_of,
 )
-from models.client import must_be_open
+from models.client import Client, must_be_open
 from models.content import ItemKind, ItemText, TemplateDocument
 from models.content.text import closest
 from models.errors import Conflict, Fault, Invalid, NotFound
@@ -110,6 +110,12 @@ class Plan(ClientRecord, Progress, table=True):
         return self.status in (PlanStatus.DRAFT, PlanStatus.ACTIVE)
 
     @classmethod
+    def claim_of(cls, db: "Workspace", part_id: UUID) -> "Plan":
+        """The plan of a section or item, locked for change. Everybody locks the plan before its parts: its rules then
+        hold for what is written into it, and nobody waits in a circle."""
+        return db.claim(cls, plan_of(part_id))
+
+    @classmethod
     def draft(
         cls,
         db: "Workspace",
@@ -179,6 +185,7 @@ class Plan(ClientRecord, Progress, table=True):
             return
         if self.status is not PlanStatus.DRAFT:
             raise Conflict("plan-not-open")
+        must_be_open(db, self.client_id)
         for before in active_of(db, self.client_id):
             old = db.claim(Plan, before.id)
             old.status, old.closed_at = PlanStatus.SUPERSEDED, db.now
@@ -201,8 +208,8 @@ class Plan(ClientRecord, Progress, table=True):
         """Change language, shared facts or custody (only to something stricter); the row was claimed."""
         self.must_be_open()
         if "custody" in changes:
-            changes["custody"] = _stricter(changes["custody"], self.custody)
-            if changes["custody"] is Custody.EVENT_ONLY:
+            self.custody = _stricter(changes["custody"], self.custody)
+            if self.custody is Custody.EVENT_ONLY:
                 self._forget_words(db)
         if "facts" in changes:
             if changes["facts"]:
@@ -281,13 +288,10 @@ class Plan(ClientRecord, Progress, table=True):
 
     def change_items(self, db: "Workspace", changes: Sequence[tuple[UUID, int, dict[str, Any]]]) -> None:
         """Personalise several items (id, version, changes): all of them, or none."""
-        # Every item is locked, in one order, before the first change locks the plan's counters: no deadlock with ticks.
-        ordered = sorted(changes, key=lambda change: change[0])
-        if len({item_id for item_id, _, _ in changes}) < len(changes):
+        if len({wanted for wanted, _, _ in changes}) < len(changes):
             raise Invalid(Fault("/items", "item-twice", "An item is named twice; put its changes together."))
-        claimed = [db.claim(ChecklistItem, item_id, version) for item_id, version, _ in ordered]
-        for item, (_, _, changed) in zip(claimed, ordered, strict=True):
-            self.change_item(db, item, **changed)
+        for wanted, version, changed in changes:
+            self.change_item(db, db.claim(ChecklistItem, wanted, version), **changed)
 
     def remove_section(self, db: "Workspace", section: PlanSection) -> None:
         """Take a section and its items off the plan; both rows were claimed."""
@@ -300,11 +304,10 @@ class Plan(ClientRecord, Progress, table=True):
         db.delete(section)
         self._touch(db)
 
-    def add_item(
-        self, db: "Workspace", section: PlanSection, kind: ItemKind, text: str, **values: Any
-    ) -> ChecklistItem:
+    def add_item(self, db: "Workspace", section_id: UUID, kind: ItemKind, text: str, **values: Any) -> ChecklistItem:
         """One more item in the survivor's or the advocate's own words; the plan was claimed."""
-        if plan_of(section.id) != self.id:
+        sections = {row.id for row in sections_of(db, self.id, self.client_id)}
+        if section_id not in sections:
             raise Invalid(Fault("/section_id", "unknown-section", "The plan has no such section."))
         self.must_be_open()
         self.must_keep_words()
@@ -318,11 +321,12 @@ class Plan(ClientRecord, Progress, table=True):
             id=item_id(self.id, number),
             plan_id=self.id,
             client_id=self.client_id,
-            section=number_of(section.id),
+            section=number_of(section_id),
             source=0,
             kind=kind,
             text=text,
-            **{"status": ItemStatus.PLANNED, "whose_words": Whose.SURVIVOR} | values,
+            **{"status": ItemStatus.PLANNED if kind.tickable else ItemStatus.OFFERED, "whose_words": Whose.SURVIVOR}
+            | values,
         )
         db.flush()
         if kind.tickable:
@@ -484,7 +488,6 @@ def progress_of(db: "Workspace", plan_id: UUID, client_id: UUID) -> Any:
     return db.one(_PROGRESS, plan_id=plan_id, client_id=client_id)
 
 
-_CUSTODY = Query(sa.select(_P.custody).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True)))
 _OPEN = Query(sa.select(_P.client_id, _P.status).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True)))
 
 
@@ -494,18 +497,14 @@ def must_take_reviews(db: "Workspace", plan_id: UUID) -> UUID:
     db.saw(row.client_id)
     if row.status not in (PlanStatus.DRAFT, PlanStatus.ACTIVE):
         raise Conflict("plan-not-open")
+    must_be_open(db, row.client_id)
     client_id: UUID = row.client_id
     return client_id
 
 
-def keeps_words(db: "Workspace", plan_id: UUID) -> bool:
-    """Whether what is said about a plan may be written down at all. NotFound out of sight."""
-    return bool(db.one(_CUSTODY, plan_id=plan_id).custody is not Custody.EVENT_ONLY)
-
-
 def must_have_plan_in_use(db: "Workspace", client_id: UUID) -> UUID:
     """The client's active plan. NotFound for a client out of sight, Conflict when no plan is active."""
-    db.must_see(client_id)
+    must_be_open(db, client_id)
     found = active_of(db, client_id)
     if not found:
         raise Conflict("no-active-plan")
@@ -516,6 +515,14 @@ def must_have_plan_in_use(db: "Workspace", client_id: UUID) -> UUID:
 def active_of(db: "Workspace", client_id: UUID) -> list[Any]:
     """The id of the client's plan in use, if there is one."""
     return db.rows(_ACTIVE, of=client_id)
+
+
+def close_case(db: "Workspace", client: Client, reason: str) -> None:
+    """Close a client's case with a reason, her open plans and their scheduled reviews with it; the row was claimed."""
+    for status in (PlanStatus.DRAFT, PlanStatus.ACTIVE):
+        for plan in db.all(sa.select(Plan).where(_P.client_id == client.id, _P.status == status)):
+            db.claim(Plan, plan.id).close(db)
+    client.close(db, reason)
 
 
 def plans_of(

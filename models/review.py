@@ -24,6 +24,7 @@ from models.base import (
     table_of,
     within,
 )
+from models.client import NO_REVIEW
 from models.errors import Conflict
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query, Sight
@@ -142,11 +143,12 @@ class Review(ClientRecord, table=True):
         if due_at is None:
             settle(db, self.plan_id, self.client_id)
             return None
-        for other in scheduled_of(db, self.plan_id, self.client_id):
-            if other.kind is ReviewKind.ROUTINE:
-                db.change(_DROP, review_id=other.id, at=db.now, by=db.actor.id)
-                db.note(Action.REVIEW_CANCELLED, "reviews", [other.id], self.client_id)
-        kept = {"time_zone": self.time_zone, "reviewer_id": self.reviewer_id, "recurrence": self.recurrence}
+        others = [o for o in scheduled_of(db, self.plan_id, self.client_id) if o.kind is ReviewKind.ROUTINE]
+        for other in others:
+            db.change(_DROP, review_id=other.id, at=db.now, by=db.actor.id)
+            db.note(Action.REVIEW_CANCELLED, "reviews", [other.id], self.client_id)
+        rhythm = self.recurrence or next((o.recurrence for o in others if o.recurrence), None)
+        kept = {"time_zone": self.time_zone, "reviewer_id": self.reviewer_id, "recurrence": rhythm}
         return Review.schedule(db, self.plan_id, self.client_id, due_at, **kept, follows_id=self.id)
 
     def cancel(self, db: "Workspace", reason: str | None) -> None:
@@ -209,7 +211,7 @@ _ADD = Insert(Review)
 _REVIEW_ID = sa.bindparam("review_id", type_=ID, required=True)
 _FOLLOWING = Query(sa.select(_R.id, _R.due_at).where(_R.follows_id == _REVIEW_ID), Sight.ONE_CLIENT)
 _SCHEDULED = Query(
-    sa.select(_R.id, _R.kind)
+    sa.select(_R.id, _R.kind, _R.recurrence)
     .where(_R.plan_id == sa.bindparam("plan_id", type_=ID, required=True), _R.status == ReviewStatus.SCHEDULED)
     .order_by(_R.due_at),
     Sight.ONE_CLIENT,
@@ -257,11 +259,10 @@ _SET_ASSIGNMENTS = Change(
     .where(_ASSIGNMENTS.c.client_id == _CLIENT_ID, _ASSIGNMENTS.c.ended_at.is_(None))
     .values(attention_at=_AT)
 )
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def scheduled_of(db: "Workspace", plan_id: UUID, client_id: UUID) -> list[Any]:
-    """A plan's scheduled reviews (id, kind), soonest first."""
+    """A plan's scheduled reviews (id, kind, recurrence), soonest first."""
     return db.rows(_SCHEDULED, plan_id=plan_id, client_id=client_id)
 
 
@@ -288,7 +289,7 @@ def settle(db: "Workspace", plan_id: UUID, client_id: UUID) -> None:
     """Bring "next review" on the plan, the client and her open assignments up to the reviews as they are now."""
     soonest = db.one(_SOONEST, plan_id=plan_id, client_id=client_id)
     db.change(_SET_PLAN, plan_id=plan_id, at=soonest.of_plan)
-    attention = soonest.of_client or _NEVER
+    attention = soonest.of_client or NO_REVIEW
     db.change(_SET_CLIENT, client=client_id, at=attention)
     db.change(_SET_ASSIGNMENTS, client=client_id, at=attention)
 

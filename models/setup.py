@@ -11,7 +11,7 @@ from sqlmodel import Field
 from models.base import BYTES, AgencyRecord, columns, instant_field, table_of
 from models.errors import Unauthenticated
 from models.ledger.action import Action
-from models.rows import Change
+from models.rows import Change, Query
 
 if TYPE_CHECKING:
     from models.database import Workspace
@@ -40,15 +40,19 @@ class SetupLink(AgencyRecord, table=True):
 
 _L = columns(SetupLink)
 _TOKEN: Any = sa.bindparam("token_hash", required=True)
-_USE = Change(
-    sa.update(table_of(SetupLink))
-    .where(_L.token_hash == _TOKEN, _L.used_at.is_(None), _L.expires_at > sa.bindparam("at", required=True))
-    .values(used_at=sa.bindparam("at", required=True))
-)
+_IS_USABLE = (_L.token_hash == _TOKEN, _L.used_at.is_(None), _L.expires_at > sa.bindparam("at", required=True))
+_USABLE = Query(sa.select(_L.id).where(*_IS_USABLE))
+_USE = Change(sa.update(table_of(SetupLink)).where(*_IS_USABLE).values(used_at=sa.bindparam("at", required=True)))
 _VOID = Change(
     sa.update(table_of(SetupLink)).where(_L.used_at.is_(None)).values(used_at=sa.bindparam("at", required=True))
 )
 _GIVE_BACK = Change(sa.update(table_of(SetupLink)).where(_L.token_hash == _TOKEN).values(used_at=None))
+
+
+def must_be_usable(db: "Workspace", token: str) -> None:
+    """Look at the link before any costly work is done for whoever holds it. Unauthenticated('setup-link-invalid')."""
+    if not db.rows(_USABLE, token_hash=sha256(token.encode()).digest(), at=db.now):
+        raise Unauthenticated("setup-link-invalid")
 
 
 def use(db: "Workspace", token: str) -> None:
@@ -61,4 +65,4 @@ def use(db: "Workspace", token: str) -> None:
 def give_back(db: "Workspace", token: str) -> None:
     """Founding failed after the link was taken: it may be used again."""
     db.change(_GIVE_BACK, token_hash=sha256(token.encode()).digest())
-    db.note(Action.SETUP_LINK_MADE, "setup_links", [])
+    db.note(Action.SETUP_LINK_RETURNED, "setup_links", [])

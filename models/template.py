@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from models.content import LocalizedSection, TemplateDocument, TranslationState,
 from models.content.section import ItemText
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.jurisdiction import LocalValues
+from models.kept import Kept
 from models.ledger.action import Action
 from models.rows import Query
 
@@ -265,8 +265,9 @@ _DOCUMENT = Query(
         _V.number == sa.bindparam("number", required=True),
     )
 )
-_documents: dict[Pinned, TemplateDocument] = {}
-DOCUMENTS_KEPT = 500
+#: What never changes is kept by this process: documents, and their words by language and place.
+_documents: Kept[Pinned, TemplateDocument] = Kept(500)
+_words: "Kept[tuple[Pinned, str, LocalValues], PinnedWords]" = Kept(500)
 
 
 def pin(db: "Workspace", template_id: UUID, number: int | None) -> Pinned:
@@ -285,28 +286,22 @@ def pin(db: "Workspace", template_id: UUID, number: int | None) -> Pinned:
 
 
 def document(db: "Workspace", pinned: Pinned) -> TemplateDocument:
-    """A published version's document. Kept by this process: it can never change."""
+    """A published version's document."""
     kept = _documents.get(pinned)
     if kept is not None and pinned.owner_id in (db.agency_id, PLATFORM):
         return kept
     row = db.one(_DOCUMENT, owner_id=pinned.owner_id, template_id=pinned.template_id, number=pinned.number)
     read = TemplateDocument.model_validate_json(row.document)
-    if row.state == VersionState.PUBLISHED:
-        if len(_documents) >= DOCUMENTS_KEPT:
-            _documents.clear()
-        _documents[pinned] = read
-    return read
+    return _documents.keep(pinned, read) if row.state is VersionState.PUBLISHED else read
 
 
 def words(db: "Workspace", pinned: Pinned, language: str, values: LocalValues) -> PinnedWords:
     """A published version's words in a language, filled with the agency's values."""
-    document(db, pinned)  # through the walls, and into the store that `_words` reads
-    return _words(pinned, language, values)
+    source, key = document(db, pinned), (pinned, language, values)
+    return _words.get(key) or _words.keep(key, _filled(source, language, values))
 
 
-@lru_cache(maxsize=500)
-def _words(pinned: Pinned, language: str, values: LocalValues) -> PinnedWords:
-    source = _documents[pinned]
+def _filled(source: TemplateDocument, language: str, values: LocalValues) -> PinnedWords:
     local = values.in_language(language)
     sections: list[PinnedSection] = []
     items: list[PinnedItem] = []

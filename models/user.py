@@ -112,6 +112,11 @@ class User(AgencyRecord, table=True):
         self.password_hash, self.must_change_password, self.password_changed_at = password_hash, one_time, db.now
         db.record(Action.USER_PASSWORD_RESET if one_time else Action.USER_PASSWORD_CHANGED, self)
 
+    def rehash(self, db: "Workspace", password_hash: str) -> None:
+        """Keep the same password's hash under today's parameters; for her nothing changes."""
+        self.password_hash = password_hash
+        db.record(Action.USER_PASSWORD_REHASHED, self)
+
     def suspend(self, db: "Workspace") -> None:
         """No sign-in from the next request on. Doing it twice changes nothing."""
         if self.id == db.actor.id:

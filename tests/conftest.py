@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Environment, Settings
+from models.access import Kind
 from models.database import Database
 from models.session import SignInSession
 from models.vault.keys import Vault
@@ -98,7 +99,7 @@ class Api:
         if who not in self._tokens:
             person = self.world.people[who].actor
             opened = self.world.database.transact(
-                replace(person, kind="door", roles=frozenset()), lambda db: SignInSession.open(db, person.id)
+                replace(person, kind=Kind.DOOR, roles=frozenset()), lambda db: SignInSession.open(db, person.id)
             )
             tokens = self.client.app.state.tokens  # type: ignore[attr-defined]
             self._tokens[who] = tokens.issue(person.agency_id, person.id, opened.session.id)

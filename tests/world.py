@@ -101,7 +101,8 @@ def build(url: str, owner_url: str, vault: Vault) -> World:
     database = Database(url, vault, pool_size=4)
     passwords = Passwords(vault.service)
     content = load_library(HERE / "content")
-    database.transact(Actor.system(PLATFORM), lambda db: (book.open_log(db), library.load(db, content)))
+    database.transact(Actor.system(PLATFORM), book.open_log)
+    database.transact(Actor.system(PLATFORM), lambda db: library.load(db, content))
     people: dict[str, Person] = {}
     hashed = passwords.hash_now(PASSWORD)
     for agency in ("Harbor", "Lighthouse"):

@@ -9,7 +9,7 @@ from api.cli.demo_people import AGENCIES, DemoAgency, DemoClient, DemoPlan, Memb
 from api.cli.say import bar
 from api.passwords import Passwords, one_time
 from models import plan as plans
-from models.access import Actor, Permission
+from models.access import Actor, Kind, Permission
 from models.agency import Agency
 from models.checklist import ChecklistItem, ItemStatus, items_of, tick
 from models.client import Client
@@ -42,7 +42,7 @@ class Builder:
                     done(1)
 
     def _found(self, agency: DemoAgency, done: Callable[[int], None]) -> None:
-        founder = Actor.system(uuid4(), kind="command")
+        founder = Actor.system(uuid4(), kind=Kind.COMMAND)
         place = {"name": agency.name, "time_zone": agency.time_zone, "jurisdiction": agency.jurisdiction}
         self._database.transact(founder, lambda db: Agency.found(db, demo=True, **place))
         done(1)

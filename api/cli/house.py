@@ -15,7 +15,7 @@ from api.keys import open_vault
 from api.settings import Settings
 from migrations import Fit
 from models import agency
-from models.access import PLATFORM, Actor
+from models.access import PLATFORM, Actor, Kind
 from models.database import Database, Workspace, make_engine
 from models.errors import KeyRefused
 from models.vault.keys import Vault
@@ -37,7 +37,7 @@ class House:
 
     def within(self, agency_id: UUID, work: Callable[[Workspace], T]) -> T:
         """A unit of work inside one agency, as the command line."""
-        return self.database.transact(Actor.system(agency_id, kind="command"), work)
+        return self.database.transact(Actor.system(agency_id, kind=Kind.COMMAND), work)
 
     def agencies(self) -> list[Any]:
         """Every agency: agency_id, name, demo."""

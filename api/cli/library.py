@@ -6,7 +6,7 @@ from api.cli.house import open_house
 from api.cli.say import FOUND, Answer, bar
 from api.settings import Settings
 from models import library
-from models.access import PLATFORM, Actor
+from models.access import PLATFORM, Actor, Kind
 from models.content import ContentError, load_library
 from models.database import Database, Workspace
 from models.ledger import book
@@ -46,6 +46,6 @@ def load_into(database: Database, folder: Path) -> Loaded:
             book.open_log(db)
             return library.load(db, content)
 
-        loaded = database.transact(Actor.system(PLATFORM, kind="command"), work)
+        loaded = database.transact(Actor.system(PLATFORM, kind=Kind.COMMAND), work)
         done(1)
     return loaded

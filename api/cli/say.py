@@ -1,5 +1,6 @@
 """What a verb says: answers as text or JSON, troubles in one line, secrets to a terminal only, bars on long work."""
 
+import gc
 import json
 import os
 import sys
@@ -40,6 +41,8 @@ class Answer:
 
 def finish(work: Callable[[], Answer], *, as_json: bool) -> int:
     """Do a verb's work and print how it ended. Nothing a verb meets reaches the user as a traceback."""
+    gc.freeze()  # what is loaded by now stays: the collector need not walk through it again and again
+    gc.enable()
     try:
         answer = work()
     except Exception as error:  # noqa: BLE001 - the last resort of every verb

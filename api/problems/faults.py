@@ -43,6 +43,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "A time lies between the years 1900 and 2200.",
         "Una hora tiene que estar entre los años 1900 y 2200.",
     ),
+    "external-id-twice": (
+        "The same id stands here twice. Name it once.",
+        "El mismo identificador aparece dos veces. Indíquelo una vez.",
+    ),
     "item-twice": (
         "An item is named twice. Put its changes together.",
         "Un elemento aparece dos veces. Reúna sus cambios.",

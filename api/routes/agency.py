@@ -38,6 +38,8 @@ class AgencyPatch(Patch):
 class AgencyOut(Out):
     """An agency and its policy."""
 
+    still = True
+
     id: UUID
     name: str
     time_zone: str

@@ -14,7 +14,7 @@ from api.progress import Progress
 from api.shapes import In, Note, Out, Patch
 from models import checklist
 from models.access import Permission
-from models.checklist import ChecklistItem, ItemStatus, Outcome, PlanSection, Whose, plan_of
+from models.checklist import ChecklistItem, ItemStatus, Outcome, Whose
 from models.content import ItemKind
 from models.database import Workspace
 from models.ledger.action import Action
@@ -79,6 +79,7 @@ class ItemOut(Out):
     """An item's own words and state; the template's words stand in the plan."""
 
     home = "/v1/checklist-items"
+    still = True
 
     id: UUID
     plan_id: UUID
@@ -155,9 +156,8 @@ def read_item(item_id: UUID, db: Annotated[Workspace, Can(Permission.PLAN_READ)]
 def create_item(plan_id: UUID, body: ItemIn, db: Annotated[Workspace, Can(Permission.CHECKLIST_UPDATE)]) -> ItemOut:
     """One more item in a section of the plan."""
     plan = db.claim(Plan, plan_id)
-    section = db.find(PlanSection, body.section_id)
     values = {name: value for name, value in dict(body).items() if name not in ("section_id", "kind", "text")}
-    return ItemOut.of(plan.add_item(db, section, body.kind, body.text, **values))
+    return ItemOut.of(plan.add_item(db, body.section_id, body.kind, body.text, **values))
 
 
 @router.patch("/checklist-items/{item_id}", summary="Personalise an item")
@@ -165,8 +165,9 @@ def update_item(
     item_id: UUID, body: ItemPatch, db: Annotated[Workspace, Can(Permission.CHECKLIST_UPDATE)], if_match: IfMatch
 ) -> ItemOut:
     """Put it into the survivor's words, plan it, decline it, mark it not safe now."""
+    plan = Plan.claim_of(db, item_id)
     item = db.claim(ChecklistItem, item_id, if_match)
-    db.find(Plan, plan_of(item_id)).change_item(db, item, **body.changes())
+    plan.change_item(db, item, **body.changes())
     db.flush()
     return ItemOut.of(item)
 
@@ -176,7 +177,7 @@ def update_items(
     plan_id: UUID, body: ItemsPatch, db: Annotated[Workspace, Can(Permission.CHECKLIST_UPDATE)]
 ) -> ItemsOut:
     """Change several items at once: all of them, or none."""
-    db.find(Plan, plan_id).change_items(db, [(item.id, item.version, item.changes()) for item in body.items])
+    db.claim(Plan, plan_id).change_items(db, [(item.id, item.version, item.changes()) for item in body.items])
     db.flush()
     db.expire_all()
     return ItemsOut.again(db, plan_id)
@@ -185,8 +186,9 @@ def update_items(
 @router.put("/checklist-items/{item_id}/outcome", summary="Say what came of it")
 def judge(item_id: UUID, body: OutcomeIn, db: Annotated[Workspace, Can(Permission.CHECKLIST_UPDATE)]) -> ItemOut:
     """Whether it helped, had no effect or made things worse, in the survivor's judgement."""
+    plan = Plan.claim_of(db, item_id)
     item = db.claim(ChecklistItem, item_id)
-    db.find(Plan, plan_of(item_id)).change_item(db, item, outcome=body.outcome)
+    plan.change_item(db, item, outcome=body.outcome)
     db.flush()
     return ItemOut.of(item)
 
@@ -194,8 +196,9 @@ def judge(item_id: UUID, body: OutcomeIn, db: Annotated[Workspace, Can(Permissio
 @router.delete("/checklist-items/{item_id}", status_code=204, summary="Remove an item")
 def delete_item(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST_UPDATE)], if_match: IfMatch) -> None:
     """Take an item off the plan. Declining it (status) keeps the fact that it was talked about."""
+    plan = Plan.claim_of(db, item_id)
     item = db.claim(ChecklistItem, item_id, if_match)
-    db.find(Plan, plan_of(item_id)).must_be_open()
+    plan.must_be_open()
     item.remove(db)
 
 

@@ -3,9 +3,10 @@
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from api import paging
@@ -13,10 +14,12 @@ from api.door import Door, IfMatch
 from api.gate import Can
 from api.paging import Page
 from api.shapes import Day, Filter, In, Language, Line, LongLine, Name, Note, Out, Patch, Short
+from models import agency
 from models.access import Permission
 from models.client import Client, ClientStatus, ExternalId, clients_of
 from models.database import Workspace
 from models.ledger.action import Action
+from models.plan import close_case
 
 router = APIRouter(prefix="/clients", tags=["clients"], route_class=Door)
 Languages = Annotated[list[Language], Field(max_length=10)]
@@ -43,7 +46,13 @@ class ExternalIdIn(In):
     value: Name
 
 
-ExternalIds = Annotated[list[ExternalIdIn], Field(max_length=20)]
+def _no_twins(pairs: list[ExternalIdIn]) -> list[ExternalIdIn]:
+    if len({(pair.system, pair.value) for pair in pairs}) < len(pairs):
+        raise PydanticCustomError("external-id-twice", "The same id stands here twice.")
+    return pairs
+
+
+ExternalIds = Annotated[list[ExternalIdIn], Field(max_length=20), AfterValidator(_no_twins)]
 
 
 class ClientIn(In):
@@ -78,7 +87,7 @@ class ClientPatch(Patch):
     date_of_birth: Day | None = None
     languages: Languages = []
     contact: Contact = Contact()
-    """Replaces the whole contact."""
+    """Merged member by member; null takes one away."""
     external_ids: ExternalIds = []
     """Replaces the whole list."""
     status: ClientStatus = ClientStatus.OPEN
@@ -129,6 +138,7 @@ class ClientOut(Out):
     """A client. Reading it is logged, for her to ask about."""
 
     home = "/v1/clients"
+    still = True
 
     id: UUID
     alias: str | None
@@ -187,8 +197,9 @@ def list_clients(
 @router.post("", status_code=201, summary="Take a client on")
 def create_client(body: ClientIn, db: Annotated[Workspace, Can(Permission.CLIENT_CREATE)]) -> ClientOut:
     """A new client with a data key of her own, assigned to the caller."""
-    values = _stored(dict(body) | {"opened_on": body.opened_on or db.now.date()})
-    known_as = [(e.system, e.value) for e in values.pop("external_ids")]
+    today = db.now.astimezone(ZoneInfo(agency.policy(db).time_zone)).date()
+    values = _stored(dict(body) | {"opened_on": body.opened_on or today})
+    known_as = values.pop("external_ids")
     client_id = Client.open(db, **values)
     if known_as:
         ExternalId.replace(db, client_id, known_as)
@@ -207,9 +218,9 @@ def update_client(
 ) -> ClientOut:
     """Change what is known of a client. A name has to remain."""
     changes = _stored(body.changes())
+    if "contact" in changes:
+        changes["contact"] = body.contact.model_dump(exclude_unset=True)
     client = db.claim(Client, client_id, if_match)
-    if "external_ids" in changes:
-        ExternalId.replace(db, client.id, [(e.system, e.value) for e in changes.pop("external_ids")])
     client.update(db, **changes)
     db.flush()
     return ClientOut.of(db, client)
@@ -219,7 +230,7 @@ def update_client(
 def close(client_id: UUID, body: ClosureIn, db: Annotated[Workspace, Can(Permission.CLIENT_UPDATE)]) -> ClientOut:
     """Close the case with a reason. It can be opened again."""
     client = db.claim(Client, client_id)
-    client.close(db, body.reason)
+    close_case(db, client, body.reason)
     db.flush()
     return ClientOut.of(db, client)
 
@@ -237,6 +248,8 @@ def _stored(values: dict[str, Any]) -> dict[str, Any]:
     """Values as the model keeps them: a sealed day and a sealed contact are JSON."""
     if isinstance(born := values.get("date_of_birth"), date):
         values["date_of_birth"] = born.isoformat()
+    if "external_ids" in values:
+        values["external_ids"] = [(e.system, e.value) for e in values["external_ids"]]
     if isinstance(contact := values.get("contact"), Contact):
         values["contact"] = contact.model_dump(exclude_none=True)
     return values

@@ -16,7 +16,7 @@ from models.database import Workspace
 from models.errors import Fault, Forbidden, Invalid
 from models.ledger.action import Action
 from models.session import end_sessions
-from models.user import User, credentials
+from models.user import User, note_refusal
 
 router = APIRouter(prefix="/me", tags=["sign-in"], route_class=Door)
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -98,10 +98,11 @@ async def update_password(body: PasswordIn, errand: Annotated[Errand, Can(Permis
 
     def look(db: Workspace) -> tuple[str, list[str]]:
         user = db.find(User, user_id)
-        return credentials(db, user_id).password_hash, [user.email or "", user.display_name or "", Agency.of(db).name]
+        return user.password_hash, [user.email or "", user.display_name or "", Agency.of(db).name]
 
     stored, names = await errand.run(look)
     if not await errand.passwords.matches(body.current_password, stored):
+        await errand.run(lambda db: note_refusal(db, user_id))
         raise Forbidden("wrong-password")
     must_be_good(body.new_password, names, "/new_password")
     if body.new_password == body.current_password:

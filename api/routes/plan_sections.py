@@ -11,7 +11,7 @@ from api.door import Door, IfMatch
 from api.gate import Can
 from api.shapes import In, Line, Out, Patch
 from models.access import Permission
-from models.checklist import Choice, PlanSection, plan_of
+from models.checklist import Choice, PlanSection
 from models.database import Workspace
 from models.plan import Plan
 
@@ -43,6 +43,7 @@ class SectionOut(Out):
     """A section, without its items: read the plan for those."""
 
     home = "/v1/plan-sections"
+    still = True
 
     id: UUID
     plan_id: UUID
@@ -79,8 +80,9 @@ def update_section(
     section_id: UUID, body: SectionPatch, db: Annotated[Workspace, Can(Permission.PLAN_UPDATE)], if_match: IfMatch
 ) -> SectionOut:
     """Choose it, decline it, leave it for later, move it, or rename an own one."""
+    plan = Plan.claim_of(db, section_id)
     section = db.claim(PlanSection, section_id, if_match)
-    db.find(Plan, plan_of(section_id)).change_section(db, section, **body.changes())
+    plan.change_section(db, section, **body.changes())
     db.flush()
     return SectionOut.of(section)
 
@@ -88,5 +90,5 @@ def update_section(
 @router.delete("/plan-sections/{section_id}", status_code=204, summary="Remove a section")
 def delete_section(section_id: UUID, db: Annotated[Workspace, Can(Permission.PLAN_UPDATE)], if_match: IfMatch) -> None:
     """Take a section and its items off the plan."""
-    section = db.claim(PlanSection, section_id, if_match)
-    db.find(Plan, plan_of(section_id)).remove_section(db, section)
+    plan = Plan.claim_of(db, section_id)
+    plan.remove_section(db, db.claim(PlanSection, section_id, if_match))

@@ -15,11 +15,12 @@ from api.paging import Page
 from api.shapes import Filter, In, Instant, Interval, Note, Out, Patch, Text, Zone
 from models import agency
 from models.access import Permission
+from models.agency import Custody
 from models.base import EPOCH
 from models.database import Workspace
-from models.errors import Conflict, Fault, Invalid
+from models.errors import Fault, Invalid
 from models.ledger.action import Action
-from models.plan import keeps_words, must_have_plan_in_use, must_take_reviews
+from models.plan import Plan, must_have_plan_in_use, must_take_reviews
 from models.review import Review, ReviewKind, ReviewState, ReviewStatus, Trigger, reviews_of, state_of
 from models.user import must_work_here
 
@@ -269,9 +270,10 @@ def complete(
     review_id: UUID, body: CompletionIn, db: Annotated[Workspace, Can(Permission.REVIEW_COMPLETE)]
 ) -> ReviewOut:
     """It was held. The next one is made, counted from now."""
+    plan = db.claim(Plan, db.find(Review, review_id).plan_id)
     review = db.claim(Review, review_id)
-    if body.what_changed is not None and not keeps_words(db, review.plan_id):
-        raise Conflict("custody-keeps-no-words")
+    if body.what_changed is not None:
+        plan.must_keep_words()
     review.complete(db, body.what_changed, body.next_due_at)
     db.flush()
     return ReviewOut.of(db, review)
@@ -282,9 +284,12 @@ def cancel(
     review_id: UUID, body: CancellationIn, db: Annotated[Workspace, Can(Permission.REVIEW_SCHEDULE)]
 ) -> ReviewOut:
     """It will not be held, for a reason."""
+    plan = db.claim(Plan, db.find(Review, review_id).plan_id)
     review = db.claim(Review, review_id)
-    if (body.reason is not None) != keeps_words(db, review.plan_id):
-        raise Conflict("custody-keeps-no-words") if body.reason else Invalid(Fault("/reason", "missing", ""))
+    if body.reason is not None:
+        plan.must_keep_words()
+    elif plan.custody is not Custody.EVENT_ONLY:
+        raise Invalid(Fault("/reason", "missing", ""))
     review.cancel(db, body.reason)
     db.flush()
     return ReviewOut.of(db, review)

@@ -93,8 +93,11 @@ async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> 
     fresh = await front.passwords.hash(body.password) if front.passwords.outdated(known.password_hash) else None
 
     def sign_in(db: Workspace) -> Opened:
+        user = db.claim(User, known.id)
+        if user.password_hash != known.password_hash or user.status is not UserStatus.ACTIVE:
+            raise Unauthenticated("invalid-credentials")  # changed while we hashed
         if fresh:
-            db.claim(User, known.id).set_password(db, fresh, one_time=known.must_change_password)
+            user.rehash(db, fresh)
         return SignInSession.open(db, known.id)
 
     opened = await front.as_person(agency_id, user_id, sign_in)

@@ -47,6 +47,7 @@ async def create_setup(body: SetupIn, front: Annotated[Front, Anyone()]) -> Setu
     """Use the set-up link: found the agency and make its first admin. The link works once and for 30 minutes; when
     founding fails it may be used again."""
     must_be_good(body.password, [body.email, body.display_name, body.agency_name])
+    await front.as_platform(lambda db: setup.must_be_usable(db, body.token))
     known = await front.as_platform(jurisdiction.known)
     if body.jurisdiction not in known:
         raise Invalid(Fault("/jurisdiction", "unknown-jurisdiction", ""))

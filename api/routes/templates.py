@@ -47,6 +47,7 @@ class TemplateOut(Out):
     """A template and which of its versions counts."""
 
     home = "/v1/templates"
+    still = True
 
     id: UUID
     key: str | None
@@ -86,7 +87,10 @@ class TemplateOut(Out):
 class VersionOut(Out):
     """One version of a template, with all its words."""
 
+    still = True
+
     home = "/v1/templates"
+    still = True
 
     id: UUID
     template_id: UUID

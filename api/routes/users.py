@@ -62,6 +62,7 @@ class UserOut(Out):
     """A person with name and address."""
 
     home = "/v1/users"
+    still = True
 
     id: UUID
     roles: list[Role]

@@ -48,6 +48,7 @@ class Action(StrEnum):
     SESSION_REFUSED = "session.refused"
     SESSION_REVOKED = "session.revoked"
     SETUP_LINK_MADE = "setup_link.made"
+    SETUP_LINK_RETURNED = "setup_link.returned"
     SETUP_LINK_USED = "setup_link.used"
     TEMPLATE_COPIED = "template.copied"
     TEMPLATE_CREATED = "template.created"
@@ -59,6 +60,7 @@ class Action(StrEnum):
     TEMPLATE_VERSION_UPDATED = "template_version.updated"
     USER_CREATED = "user.created"
     USER_PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - an event's name
+    USER_PASSWORD_REHASHED = "user.password_rehashed"  # noqa: S105 - an event's name
     USER_PASSWORD_RESET = "user.password_reset"  # noqa: S105 - an event's name
     USER_READ = "user.read"
     USER_REINSTATED = "user.reinstated"

@@ -56,6 +56,7 @@ class LedgerEntry(Record, table=True):
 
 _H, _E = columns(LedgerHead), columns(LedgerEntry)
 _HEAD = Query(sa.select(_H.size, _H.frontier).with_for_update())
+_PEEK = Query(sa.select(_H.size, _H.frontier))
 _MOVE = Change(
     sa.update(table_of(LedgerHead)).values(
         size=sa.bindparam("new_size", required=True), frontier=sa.bindparam("new_frontier", required=True)
@@ -129,8 +130,8 @@ def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> int:
 
 
 def head(db: "Workspace") -> Any:
-    """The agency's head row: size and frontier."""
-    return db.one(_HEAD)
+    """The agency's head row as it stands: size and frontier. It locks nothing."""
+    return db.one(_PEEK)
 
 
 def entries(db: "Workspace", first: int = 0, batch: int = 1000) -> Iterator[tuple[int, bytes]]:

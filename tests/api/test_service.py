@@ -52,7 +52,7 @@ class TestEveryAnswer:
         for answer, status in (
             (api.get("ana", "/v1/me"), 200),
             (api.delete("ana", f"/v1/sessions/{NOWHERE}"), 404),
-            (api.get("ana", "/v1/me", headers={"if-none-match": '"1"'}), 304),
+            (api.get("ana", "/v1/agency", headers={"if-none-match": '"1"'}), 304),
             (api.get(None, "/v1/me"), 401),
             (api.get("ana", "/v1/users"), 403),
             (api.get("ana", "/nowhere"), 404),
@@ -245,7 +245,7 @@ class TestHealth:
         def away(_):
             raise OSError
 
-        monkeypatch.setattr(migrations, "fit", away)
+        monkeypatch.setattr(migrations, "fit_of", away)
         answer = api.get(None, "/health/ready")
         assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
 

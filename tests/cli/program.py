@@ -82,6 +82,7 @@ class Program:
                 mock.patch.object(sys, "argv", ["waypost", *words]),
                 mock.patch("uvicorn.Server.run", side_effect=_MustNotServe),
                 mock.patch("api.worker.run", side_effect=_MustNotServe),
+                mock.patch("gc.freeze"),  # it would hide from the tests what a verb forgets to close
                 redirect_stdout(out),
                 redirect_stderr(err),
                 pytest.raises(SystemExit) as end,

@@ -187,7 +187,9 @@ class TestDemo:
         before = (empty.folder / "data" / "keys" / "root.json").read_bytes()
         with empty.serving("demo", "--fresh") as service:
             password = (empty.folder / "data" / "one-time-password").read_text().strip()
-            assert service.sign_in(password=password).get("/v1/caseload").json()["data"]
+            client = service.sign_in(password=password)
+            assert client.get("/v1/caseload").json()["data"]
+            client.close()
         assert (empty.folder / "data" / "keys" / "root.json").read_bytes() != before
 
 

@@ -319,3 +319,19 @@ def test_openapi_is_the_same_everywhere(program: Program) -> None:
     )
     assert first.json["openapi"].startswith("3.1")
     assert sound(program.process("openapi", "--json")).out == first.out
+
+
+@SQLITE
+def test_keys_are_made_once(program: Program, empty: Program) -> None:
+    """Private files; never written over; half a set is not completed, for the other half may be in a backup."""
+    folder = empty.folder / "data" / "keys"
+    assert sound(empty("keys", "new", "--json")).json["made"] == [
+        str(folder / n) for n in ("root.json", "service.json")
+    ]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    before = (folder / "root.json").read_bytes()
+    empty("keys", "new").refused("is there already")
+    (folder / "service.json").unlink()
+    empty("keys", "new").refused("is there already")
+    assert [file.name for file in folder.iterdir()] == ["root.json"]
+    assert (folder / "root.json").read_bytes() == before

@@ -31,8 +31,9 @@ from models.plan import Plan
 from models.rows import Query
 from models.user import User
 from models.vault import cells
-from models.vault.keys import DataKey
+from models.vault.keys import DataKey, Vault
 from models.vault.sealed import sealed_fields
+from tests import world as worlds
 from tests.conftest import Api
 from tests.factories import Scene, behind, doer, operations, stage
 from tests.postgres import Server, Urls
@@ -597,11 +598,18 @@ def _both(db: Workspace, model: Any, query: Query) -> tuple[list[Any], list[Any]
     return fast, [{n: getattr(row, n) for n in names} for row in slow]
 
 
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> World:
+    """A world of this module's own, which many examples write into."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('scratch') / 'waypost.db'}"
+    return worlds.build(url, url, vault)
+
+
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_what_one_lane_writes_the_other_reads(sqlite_world: Any, data: st.DataObject) -> None:
+def test_what_one_lane_writes_the_other_reads(scratch: World, data: st.DataObject) -> None:
     """Any text, written through the ORM or in bulk, reads the same on both lanes."""
-    world: World = sqlite_world[1]
+    world = scratch
     texts = st.text(st.characters(blacklist_categories=["Cs"]), max_size=200)
     alias, name = data.draw(texts), data.draw(st.none() | texts)
     client_id = world.client(alias=alias or "x", legal_name=name)  # in bulk

@@ -47,6 +47,8 @@ WRITTEN_ELSEWHERE = {
     "record.disclosed",
     "session.family_revoked",
     "session.refused",
+    "setup_link.returned",
+    "user.password_rehashed",
     "user.password_reset",
 }
 CANARY = "osprey-91f2"

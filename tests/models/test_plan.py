@@ -139,7 +139,7 @@ class TestCustody:
         section = work(world, lambda db: db.execute(statement).scalars().all()[0].id)
 
         def add(db: Workspace) -> Any:
-            return db.claim(Plan, plan_id).add_item(db, db.find(PlanSection, section), ItemKind.ACTION, "words")
+            return db.claim(Plan, plan_id).add_item(db, section, ItemKind.ACTION, "words")
 
         refused = (
             add,
@@ -241,7 +241,7 @@ def _step(world: World, plan_id: UUID, walk: random.Random) -> None:
         lambda db: db.find(Plan, plan_id).change_item(db, db.claim(ChecklistItem, item), status=status),
         lambda db: db.find(Plan, plan_id).change_item(db, db.claim(ChecklistItem, item), text="words"),
         lambda db: db.claim(ChecklistItem, item).remove(db),
-        lambda db: db.claim(Plan, plan_id).add_item(db, db.find(PlanSection, section), kind, "own", status=status),
+        lambda db: db.claim(Plan, plan_id).add_item(db, section, kind, "own", status=status),
         lambda db: db.claim(Plan, plan_id).add_section(db, walk.choice(["work", "home", "children"]), None),
     ]
     if walk.random() < 0.04 and len(there) > 20:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import time_machine
 
-from models.access import Actor, Permission
+from models.access import Actor, Kind, Permission
 from models.database import Workspace
 from models.errors import Unauthenticated
 from models.session import (
@@ -34,7 +34,7 @@ class Door:
         self.ana = world.people["ana"].actor
 
     def run(self, work: Any) -> Any:
-        return self.world.database.transact(replace(self.ana, kind="door", roles=frozenset()), work)
+        return self.world.database.transact(replace(self.ana, kind=Kind.DOOR, roles=frozenset()), work)
 
     def open(self) -> str:
         opened: Opened = self.run(lambda db: SignInSession.open(db, self.ana.id))
