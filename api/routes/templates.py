@@ -87,8 +87,6 @@ class TemplateOut(Out):
 class VersionOut(Out):
     """One version of a template, with all its words."""
 
-    still = True
-
     home = "/v1/templates"
     still = True
 
