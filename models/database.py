@@ -373,10 +373,7 @@ class Database:
                     return [self._in_savepoint(connection, unit) for unit in units]
             return [self._in_transaction(connection, unit) for unit in units]
         except (sqlite3.Error, psycopg.Error, _DeadConnection):
-            gone = connection.invalidated or getattr(connection.connection.driver_connection, "broken", False)
             connection.invalidate()  # the driver was used directly: SQLAlchemy does not know that it may be broken
-            if gone:  # a server that went away took every connection with it: do not fail once for each
-                self.engine.dispose()
             raise
 
     def _in_savepoint(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:

@@ -67,8 +67,7 @@ class AuditEventOut(Out):
 def list_audit_events(
     query: Annotated[AuditFilter, Query()], db: Annotated[Workspace, Can(Permission.AUDIT_READ)]
 ) -> Page[AuditEventOut]:
-    """Entries in order. Reading the ledger is itself an entry. A supervisor sees her agency's acts, not who was seen
-    by whom outside it."""
+    """Entries in order. Reading the ledger is itself an entry."""
     scope = f"audit?subject={query.subject}&actor={query.actor}&action={sorted(query.action)}&after={query.after}"
     position = paging.after(db, scope, query.cursor)
     after = position[0] if position else query.after

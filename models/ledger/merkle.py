@@ -36,7 +36,7 @@ def root(frontier: bytes) -> bytes:
 
 
 def frontier_of(entries: Iterable[bytes]) -> tuple[int, bytes]:
-    """Size and frontier recomputed from the entries themselves: what verification compares with the head row."""
+    """Size and frontier recomputed from the entries themselves."""
     size, frontier = 0, b""
     for entry in entries:
         frontier = push(frontier, size, leaf_hash(entry))
