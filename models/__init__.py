@@ -7,6 +7,7 @@ Importing this package makes every table known.
 """
 
 import models.caseload
+import models.database
 import models.idempotency
 import models.session
-import models.setup  # noqa: F401 - these four reach every module that holds a table
+import models.setup  # noqa: F401 - these five reach every module that holds a table
