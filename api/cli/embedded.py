@@ -125,7 +125,8 @@ class EmbeddedFile:
 
     def _mend(self, otherwise: str) -> str:
         newest = max(self.backups.glob("*.db"), key=lambda file: file.stat().st_mtime, default=None)
-        return f"cp {newest} {self.path}" if newest else otherwise
+        # A write-ahead log left beside the old file belongs to the old file: replayed over the copy it would damage it.
+        return f"rm -f {self.path}-wal {self.path}-shm && cp {newest} {self.path}" if newest else otherwise
 
 
 def seal_backup(target: Path) -> str:

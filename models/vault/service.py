@@ -19,7 +19,7 @@ PURPOSES = ("sign_in_index", "fingerprint", "cursor", "refresh")
 class ServiceKeys:
     """`{"tokens": {"active": kid, "keys": {kid: b64}}, "pepper": {"active": n, "keys": {n: b64}}, purpose: b64 …}`."""
 
-    REMEDY = "restore it from your key backup, or make new keys with: python -m api keys new"
+    REMEDY = "restore it from your key backup: no password or session made under it is valid without it"
 
     def __init__(self, path: Path) -> None:
         content = read_secret(path, "service key file", self.REMEDY)

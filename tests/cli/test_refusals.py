@@ -114,7 +114,7 @@ class TestDatabase:
         backup = program("db", "backup", "--json").json["file"]
         file.unlink()
         for verb in ("serve", "status", "worker"):
-            program(verb).refused("is missing", f"cp {backup} {file}")
+            program(verb).refused("is missing", f"rm -f {file}-wal {file}-shm && cp {backup} {file}")
             assert not file.exists()
         shutil.copy(backup, file)
         assert program("status").code == 0
