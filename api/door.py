@@ -28,6 +28,7 @@ from models.errors import DomainError, Fault, Invalid, NotFound
 from models.ledger.book import Origin
 
 MOST_BODY = 1 << 20
+MOST_PUBLIC_BODY = 1 << 17  # nobody we do not know yet has much to say
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -98,7 +99,7 @@ class _Operation:
         claims = bearer(shown[0] if len(shown) == 1 else None, state.tokens) if self.gate else None
         values, named = self._path(request)
         values |= self._query(request)
-        raw = await _read(request)
+        raw = await _read(request, MOST_BODY if self.gate else MOST_PUBLIC_BODY)
         values |= self._body(request, raw)
         values |= self._if_match(request)
         front = Front(state.lane, state.passwords, state.tokens, origin)
@@ -204,7 +205,8 @@ class _Operation:
     def _once(self, request: Request, db: Workspace, key: bytes, raw: bytes, values: dict[str, Any]) -> Response:
         """Run the handler once per key; a repeated request gets what the first made, as it is today."""
         target = f"{request.method} {request.url.path}".encode()
-        made = idempotency.take(db, key, db.vault.service.fingerprint(target, raw))
+        meant_for = request.headers.get("if-match", "").encode()
+        made = idempotency.take(db, key, db.vault.service.fingerprint(target, raw, meant_for))
         if made is not None:
             response = self._respond(request, self.renders.again(db, made))
             response.headers["idempotency-replayed"] = "true"
@@ -249,15 +251,15 @@ def _is_list(annotation: Any) -> bool:
     return "list[" in str(annotation)
 
 
-async def _read(request: Request) -> bytes:
-    """The body, at most 1 MiB. Raises Refusal('body-too-large') as soon as that is clear."""
+async def _read(request: Request, most: int) -> bytes:
+    """The body, at most so many bytes. Raises Refusal('body-too-large') as soon as that is clear."""
     announced = request.headers.get("content-length", "0")
-    if not _LENGTH.fullmatch(announced) or int(announced) > MOST_BODY:
+    if not _LENGTH.fullmatch(announced) or int(announced) > most:
         raise Refusal("body-too-large")
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_BODY:
+        if size > most:
             raise Refusal("body-too-large")
         parts.append(part)
     return b"".join(parts)

@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -88,28 +89,30 @@ def _innermost(error: BaseException) -> str:
 
 def from_pydantic(error: ValidationError, place: str = "") -> Invalid:
     """Pydantic's findings as faults: pointer and rule, never `input`, `ctx` or `url`, which repeat what was sent."""
-    found = error.errors(include_url=False, include_input=False)
-    odd = {one["loc"][:-1] for one in found if one["loc"][-1:] == ("[key]",)}  # names that people chose, badly
-    return Invalid(*(_fault(_unnamed(one, odd), place) for one in found))
-
-
-def _unnamed(found: Any, odd: set[tuple[int | str, ...]]) -> Any:
-    """The finding with each name in `odd` as *: what is no name here may be anything, a person's too."""
-    loc = found["loc"]
-    steps = ("*" if loc[: i + 1] in odd else step for i, step in enumerate(loc) if step != "[key]")
-    return {**found, "loc": tuple(steps)}
+    return Invalid(*(_fault(one, place) for one in error.errors(include_url=False, include_input=False)))
 
 
 _LIMITS = ("max_length", "min_length", "ge", "le", "gt", "lt", "expected")
 
 
 def _fault(found: Any, place: str) -> Fault:
-    steps = [str(step) for step in found["loc"]]
-    if found["type"] == "extra_forbidden":
-        steps[-1:] = ["*"] if len(steps[-1]) > 60 or not steps[-1].isidentifier() else steps[-1:]
-    pointer = place + "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+    steps = (step for step in found["loc"] if step != "[key]")
+    told = (str(step) if isinstance(step, int) or step in _declared() else "*" for step in steps)
+    pointer = place + "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in told)
     limit = next((str(found["ctx"][name]) for name in _LIMITS if name in found.get("ctx", {})), "")
     return Fault(pointer, found["type"].replace("_", "-"), limit if found["type"] in _TOLD_BY_LIMIT else found["msg"])
+
+
+@cache
+def _declared() -> frozenset[str]:
+    """Every member name a shape of ours declares. Others were chosen by whoever sent them, and are not repeated."""
+    names: set[str] = set()
+    kinds: list[type[BaseModel]] = [BaseModel]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        names |= set(kind.model_fields)
+    return frozenset(names)
 
 
 _TOLD_BY_LIMIT = frozenset(

@@ -6,6 +6,7 @@ from typing import Any
 from models.errors import Fault, Invalid
 
 DEEPEST = 32
+MOST_NAMES = 1_000
 LARGEST = 2**63 - 1
 
 
@@ -14,6 +15,8 @@ class _Refused(ValueError):
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_NAMES:
+        raise _Refused(f"an object has more than {MOST_NAMES} names")
     found = dict(pairs)
     if len(found) != len(pairs):
         raise _Refused("a name occurs twice in one object")

@@ -20,7 +20,8 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_REQUEST_ID = re.compile(r"[0-9a-fA-F-]{16,64}")  # hex only: it is kept in the ledger, so it must not spell anything
+_TWO_ADDRESSES = re.compile(rb"%(?:2f|5c|[01][0-9a-f]|7f)", re.IGNORECASE)  # one thing has one address
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -67,7 +68,9 @@ class Shell:
             await send(message)
 
         try:
-            if not self._known_host(headers):
+            if _TWO_ADDRESSES.search(scope.get("raw_path") or b""):
+                await problem(request, "not-found")(scope, receive, sending)
+            elif not self._known_host(headers):
                 await problem(request, "host-unknown")(scope, receive, sending)
             else:
                 await self.app(scope, receive, sending)
@@ -83,7 +86,7 @@ class Shell:
         """The caller's address: the peer's, or what a named proxy says, read from the right."""
         peer = (scope.get("client") or (None,))[0]
         if peer in self._proxies:
-            for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
+            for hop in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
                 try:
                     address = str(ipaddress.ip_address(hop.strip()))
                 except ValueError:
@@ -118,10 +121,11 @@ def _template(scope: Message) -> str:
         return "unmatched"
     if scope["path"].startswith("/static/"):
         return "/static"
-    template: str = scope["path"]
-    for name, value in scope.get("path_params", {}).items():
-        template = template.replace(f"/{value}", f"/{{{name}}}", 1)
-    return template
+    steps = scope["path"].split("/")
+    for name, value in reversed(scope.get("path_params", {}).items()):
+        last = max((at for at, step in enumerate(steps) if step == str(value)), default=0)
+        steps[last] = f"{{{name}}}" if last else steps[last]
+    return "/".join(steps)
 
 
 def _tell(scope: Message, status: int, seconds: float, state: Any) -> None:

@@ -26,7 +26,7 @@ class HardenedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._timer: asyncio.TimerHandle | None = None
         self._slow_reader: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._head_bytes = self._swallowed = 0
         self._in_head = True
         self._status = 400
         self._wait(HEADERS_WITHIN)
@@ -38,31 +38,39 @@ class HardenedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before a body, then let the parser see it."""
-        if self._in_head:
-            self._head_bytes += len(data.partition(b"\r\n\r\n")[0])
-            if self._head_bytes > MOST_HEADER_BYTES:
-                self._refuse(431)
-                return
+        """Let the parser see it; count what it swallows without telling of a header or a body."""
+        self._swallowed += len(data)
         super().data_received(data)
+        if self._swallowed > MOST_HEADER_BYTES and not self.transport.is_closing():
+            self._refuse(431 if self._in_head else 400)
 
     def on_message_begin(self) -> None:
         """A new request: new counts, new clock."""
         super().on_message_begin()
-        self._in_head = True
+        self._in_head, self._head_bytes, self._swallowed = True, 0, 0
         self._wait(HEADERS_WITHIN)
 
     def on_url(self, url: bytes) -> None:
         """Refuse endless addresses."""
         super().on_url(url)
+        self._swallowed = 0
         if len(self.url) > MOST_URL_BYTES:
             self._object(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Refuse floods of headers."""
+        """Refuse floods of headers, and trailers: they would pass for headers nobody checked (RFC 9110 6.5.1)."""
+        if not self._in_head:
+            self._object(400)
         super().on_header(name, value)
-        if len(self.headers) >= MOST_HEADERS:
+        self._swallowed = 0
+        self._head_bytes += len(name) + len(value)
+        if len(self.headers) >= MOST_HEADERS or self._head_bytes > MOST_HEADER_BYTES:
             self._object(431)
+
+    def on_body(self, body: bytes) -> None:
+        """A body grows; the door bounds it."""
+        self._swallowed = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Refuse what two servers could read in two ways: framing, hosts, versions (RFC 9112 6.3, 3.2)."""
@@ -75,7 +83,7 @@ class HardenedProtocol(HttpToolsProtocol):
             self._object(400)
         if self.parser.get_http_version() not in ("1.0", "1.1") or self.parser.should_upgrade():
             self._object(400)
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._swallowed = False, 0
         self._wait(BODY_WITHIN)
         super().on_headers_complete()
 

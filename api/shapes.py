@@ -96,6 +96,9 @@ LongLine = Annotated[str, StringConstraints(min_length=1, max_length=500), *_ONE
 Note = Annotated[str, StringConstraints(min_length=1, max_length=2_000), *_LINES]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000), *_LINES]
 
+#: IANA zones, without those that mean another thing on another machine.
+ZONES = frozenset(available_timezones() - {"Factory", "localtime", "posixrules"})
+
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -139,7 +142,7 @@ def _sane_day(value: date) -> date:
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in ZONES:
         raise PydanticCustomError("time-zone", "This is not an IANA time zone such as America/New_York.")
     return name
 

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     CLIENT_UPDATE = "client:update"
     ME_READ = "me:read"
     ME_UPDATE = "me:update"
+    PASSWORD_CHANGE = "password:change"  # noqa: S105 - a permission's name
     PLAN_CREATE = "plan:create"
     PLAN_READ = "plan:read"
     PLAN_UPDATE = "plan:update"
@@ -65,7 +66,7 @@ REACH: dict[Role, Reach] = {
 }
 
 P = Permission
-EVERYBODY = frozenset({P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.SESSION_READ, P.SESSION_REVOKE})
+EVERYBODY = frozenset({P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.PASSWORD_CHANGE, P.SESSION_READ, P.SESSION_REVOKE})
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADVOCATE: EVERYBODY
@@ -82,7 +83,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 #: What a person with a one-time password may do before choosing her own.
-BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.ME_UPDATE, P.SESSION_REVOKE})
+BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})
 
 
 class Kind(StrEnum):

@@ -12,6 +12,7 @@ from sqlmodel import Field
 from models.access import Reach
 from models.base import (
     BYTES,
+    ID,
     AgencyRecord,
     ClientRecord,
     choice,
@@ -48,7 +49,10 @@ class Client(AgencyRecord, table=True):
 
     __tablename__ = "clients"
     subject_column: ClassVar[str] = "id"
-    __table_args__ = (sa.Index("ix_clients_attention", "agency_id", "attention_at", "id"),)
+    __table_args__ = (
+        sa.CheckConstraint("seal_rev > 0", name="sealed"),  # never unsealed: an emptied row must not pass for a new one
+        sa.Index("ix_clients_attention", "agency_id", "attention_at", "id"),
+    )
 
     alias_sealed: bytes | None = sealed_column()
     alias = Sealed[str]()
@@ -182,8 +186,9 @@ class ExternalId(ClientRecord, table=True):
     __tablename__ = "external_ids"
     __table_args__ = (
         within("client_id", "clients"),
-        sa.UniqueConstraint("agency_id", "tag"),
-        sa.Index("ix_external_ids_client", "agency_id", "client_id"),
+        sa.CheckConstraint("seal_rev > 0", name="sealed"),
+        sa.UniqueConstraint("agency_id", "client_id", "tag"),
+        sa.Index("ix_external_ids_tag", "agency_id", "tag"),
     )
 
     system: str
@@ -194,7 +199,8 @@ class ExternalId(ClientRecord, table=True):
 
     @classmethod
     def replace(cls, db: "Workspace", client_id: UUID, wanted: list[tuple[str, str]]) -> None:
-        """Make these (system, value) pairs the client's only ones. Conflict when another client has one."""
+        """Make these (system, value) pairs the client's only ones. Conflict when another client in the caller's
+        sight has one. What is out of sight is not told: it would answer whether somebody is a client here."""
         for old in cls.of(db, client_id):
             db.claim(cls, old.id)
             db.record(Action.CLIENT_UPDATED, old)
@@ -202,11 +208,11 @@ class ExternalId(ClientRecord, table=True):
         db.flush()
         for system, value in wanted:
             tag = db.keys.tag("external-id", f"{system}\x00{value}")
+            db.hold(tag)
+            if db.all(sa.select(cls).where(_E.tag == tag)):
+                raise Conflict("external-id-taken")
             db.create(cls, Action.CLIENT_UPDATED, client_id=client_id, system=system, tag=tag, value=value)
-        try:
-            db.flush()
-        except sa.exc.IntegrityError:
-            raise Conflict("external-id-taken") from None
+        db.flush()
 
     @classmethod
     def of(cls, db: "Workspace", client_id: UUID) -> list["ExternalId"]:
@@ -229,7 +235,9 @@ _ADD_CLIENT = Insert(Client)
 _ADD_ASSIGNMENT = Insert(Assignment)
 
 _C, _A, _E = columns(Client), columns(Assignment), columns(ExternalId)
-_STATE = Query(sa.select(_C.status).where(_C.id == sa.bindparam("client_id")), Sight.ONE_CLIENT)
+_STATE = Query(
+    sa.select(_C.status).where(_C.id == sa.bindparam("client_id", type_=ID)).with_for_update(), Sight.ONE_CLIENT
+)
 
 
 def clients_of(db: "Workspace", status: Iterable[ClientStatus], most: int, after: UUID | None) -> list[Client]:
@@ -249,7 +257,16 @@ def assignments_of(db: "Workspace", client_id: UUID) -> list[Assignment]:
     return db.all(found.order_by(_A.started_at.desc(), _A.id))
 
 
+def lock(db: "Workspace", client_id: UUID) -> ClientStatus:
+    """Hold a client's row until this unit ends, and say how her case stands. NotFound out of sight.
+
+    Whatever changes what the client shows (her open plans, her next review) locks in one order: client, plan, parts.
+    """
+    status: ClientStatus = db.one(_STATE, client_id=client_id).status
+    return status
+
+
 def must_be_open(db: "Workspace", client_id: UUID) -> None:
-    """NotFound for a client out of sight, Conflict for a closed case."""
-    if db.one(_STATE, client_id=client_id).status == ClientStatus.CLOSED:
+    """Lock the client; Conflict for a closed case."""
+    if lock(db, client_id) is ClientStatus.CLOSED:
         raise Conflict("client-closed")

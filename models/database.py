@@ -118,6 +118,11 @@ class Workspace(Session):
         """A walled query of this Workspace just returned a row of this client: she is in sight."""
         self._seen.add(client_id)
 
+    def hold(self, name: bytes) -> None:
+        """Units that hold the same name wait for each other until they end. On SQLite they do so anyway."""
+        if self.dialect.name != "sqlite":
+            self.driver.execute("select pg_advisory_xact_lock(%s)", [int.from_bytes(name[:8], signed=True)])
+
     # -- writing ------------------------------------------------------------------------------------------------
 
     def create(self, model: type[R], action: Action, **values: object) -> R:

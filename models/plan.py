@@ -34,7 +34,7 @@ from models.checklist import (
     section_id,
     sections_of,
 )
-from models.client import Client, must_be_open
+from models.client import Client, lock, must_be_open
 from models.content import ItemKind, ItemText, TemplateDocument
 from models.content.text import closest
 from models.errors import Conflict, Fault, Invalid, NotFound
@@ -46,6 +46,10 @@ from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
     from models.database import Workspace
+
+
+MOST_FACTS = 50
+MOST_DRAFTS = 20  # of one client: more are left-overs, and closing her case would hold everybody up
 
 
 class PlanStatus(StrEnum):
@@ -110,6 +114,12 @@ class Plan(ClientRecord, Progress, table=True):
         return self.status in (PlanStatus.DRAFT, PlanStatus.ACTIVE)
 
     @classmethod
+    def claim_under_client(cls, db: "Workspace", plan_id: UUID) -> "Plan":
+        """The plan, locked for change after its client: for verbs that change what the client shows."""
+        lock(db, db.find(cls, plan_id).client_id)
+        return db.claim(cls, plan_id)
+
+    @classmethod
     def claim_of(cls, db: "Workspace", part_id: UUID) -> "Plan":
         """The plan of a section or item, locked for change. Everybody locks the plan before its parts: its rules then
         hold for what is written into it, and nobody waits in a circle."""
@@ -131,6 +141,8 @@ class Plan(ClientRecord, Progress, table=True):
         named), with the survivor's words of an earlier plan of hers when asked. Returns its id. Conflict for closed
         clients and retired templates, Invalid for unknown sections or plans."""
         must_be_open(db, client_id)
+        if db.one(_DRAFTS, client_id=client_id).there >= MOST_DRAFTS:
+            raise Conflict("too-many-drafts")
         settings, _ = local(db)
         pinned = pin(db, template_id, version)
         source = document(db, pinned)
@@ -205,8 +217,10 @@ class Plan(ClientRecord, Progress, table=True):
         review.drop_scheduled(db, self.id, self.client_id)
 
     def update(self, db: "Workspace", **changes: Any) -> None:
-        """Change language, shared facts or custody (only to something stricter); the row was claimed."""
-        self.must_be_open()
+        """Change language, shared facts or custody (only to something stricter, also once the plan has ended); the row
+        was claimed."""
+        if set(changes) - {"custody"}:
+            self.must_be_open()
         if "custody" in changes:
             self.custody = _stricter(changes["custody"], self.custody)
             if self.custody is Custody.EVENT_ONLY:
@@ -216,6 +230,8 @@ class Plan(ClientRecord, Progress, table=True):
                 self.must_keep_words()
             changes["facts"] = {**(self.facts or {}), **changes["facts"]}
             changes["facts"] = {name: value for name, value in changes["facts"].items() if value is not None}
+            if len(changes["facts"]) > MOST_FACTS:
+                raise Invalid(Fault("/facts", "too-long", str(MOST_FACTS)))
         if "language" in changes:
             changes["language"] = _spoken(document(db, self.pinned), changes["language"], asked=True)
         for name, value in changes.items():
@@ -345,6 +361,8 @@ class Plan(ClientRecord, Progress, table=True):
     def _add_items_of(self, db: "Workspace", source: int, number: int) -> None:
         places = {"plan_id": self.id, "client_id": self.client_id}
         offered = _offered(document(db, self.pinned), source)
+        if len(items_of(db, self.id, self.client_id)) + len(offered) > MOST_ITEMS:
+            raise Conflict("too-many-items")
         first, _ = self._number(db, items=len(offered))
         items = _items(self.id, offered, number, first, places)
         if items:
@@ -454,6 +472,7 @@ _READ = Query(
         *(_P[status.value] for status in ItemStatus),
     ).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True))
 )
+_DRAFTS = Query(sa.select(sa.func.count(_P.id).label("there")).where(_P.status == PlanStatus.DRAFT), Sight.ONE_CLIENT)
 _NUMBERED = Change(
     sa.update(table_of(Plan))
     .where(_P.id == sa.bindparam("plan_id", type_=ID, required=True))
@@ -493,12 +512,11 @@ _OPEN = Query(sa.select(_P.client_id, _P.status).where(_P.id == sa.bindparam("pl
 
 def must_take_reviews(db: "Workspace", plan_id: UUID) -> UUID:
     """The client of an open plan. NotFound out of sight, Conflict once it is closed or superseded."""
-    row = db.one(_OPEN, plan_id=plan_id)
-    db.saw(row.client_id)
-    if row.status not in (PlanStatus.DRAFT, PlanStatus.ACTIVE):
+    client_id: UUID = db.one(_OPEN, plan_id=plan_id).client_id
+    db.saw(client_id)
+    must_be_open(db, client_id)
+    if db.one(_OPEN, plan_id=plan_id).status not in (PlanStatus.DRAFT, PlanStatus.ACTIVE):
         raise Conflict("plan-not-open")
-    must_be_open(db, row.client_id)
-    client_id: UUID = row.client_id
     return client_id
 
 

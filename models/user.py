@@ -44,6 +44,7 @@ class User(AgencyRecord, table=True):
     """A person on the staff. Several roles are joined with '+', alphabetically."""
 
     __tablename__ = "users"
+    __table_args__ = (sa.CheckConstraint("seal_rev > 0", name="sealed"),)
 
     email_sealed: bytes | None = sealed_column()
     email = Sealed[str]()

@@ -777,6 +777,24 @@ _problem(
 )
 _problem(
     409,
+    "too-many-drafts",
+    ("Too many drafts", "Demasiados borradores"),
+    (
+        "A client has at most 20 draft plans. Activate or close one before you make another.",
+        "Cada persona tiene como máximo 20 planes en borrador. Active o cierre uno antes de crear otro.",
+    ),
+    (
+        "Drafts nobody closes pile up, and the one that counts is hard to find among them.",
+        "Los borradores que nadie cierra se acumulan y entre ellos cuesta hallar el que importa.",
+    ),
+    (
+        "PUT /v1/plans/{id}/closure closes a draft; GET /v1/clients/{id}/plans?status=draft lists them.",
+        "PUT /v1/plans/{id}/closure cierra un borrador; GET /v1/clients/{id}/plans?status=draft los enumera.",
+    ),
+    request="POST /v1/clients/5a7c3f1e-8d2b-4c6a-9e40-1b7f3d5a0000/plans",
+)
+_problem(
+    409,
     "too-many-items",
     ("The plan is full", "El plan está lleno"),
     (

@@ -69,7 +69,7 @@ def create_assignment(
     client_id: UUID, body: AssignmentIn, db: Annotated[Workspace, Can(Permission.ASSIGNMENT_CREATE)]
 ) -> AssignmentOut:
     """Let an advocate or supervisor work with the client from now on."""
-    client = db.find(Client, client_id)
+    client = db.claim(Client, client_id)  # locked: her next review is carried along
     return AssignmentOut.again(db, Assignment.begin(db, client.id, body.user_id, client.attention_at))
 
 

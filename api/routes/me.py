@@ -92,7 +92,7 @@ def update_me(body: MePatch, db: Annotated[Workspace, Can(Permission.ME_UPDATE)]
 
 
 @router.put("/password", status_code=204, summary="Change my password")
-async def update_password(body: PasswordIn, errand: Annotated[Errand, Can(Permission.ME_UPDATE)]) -> None:
+async def update_password(body: PasswordIn, errand: Annotated[Errand, Can(Permission.PASSWORD_CHANGE)]) -> None:
     """Set a new password of 15 to 256 characters; all other sessions of the caller end. The old one has to be given."""
     user_id = errand.claims.user_id
 

@@ -228,14 +228,14 @@ def update_plan(
 @router.put("/plans/{plan_id}/activation", summary="Activate a plan")
 def activate(plan_id: UUID, db: Annotated[Workspace, Can(Permission.PLAN_UPDATE)]) -> PlanOut:
     """Make it the client's plan in use. The one before is superseded, and its scheduled reviews are cancelled."""
-    db.claim(Plan, plan_id).activate(db)
+    Plan.claim_under_client(db, plan_id).activate(db)
     return _after_change(db, plan_id)
 
 
 @router.put("/plans/{plan_id}/closure", summary="Close a plan")
 def close(plan_id: UUID, db: Annotated[Workspace, Can(Permission.PLAN_UPDATE)]) -> PlanOut:
     """No longer worked with; its scheduled reviews are cancelled."""
-    db.claim(Plan, plan_id).close(db)
+    Plan.claim_under_client(db, plan_id).close(db)
     return _after_change(db, plan_id)
 
 

@@ -258,6 +258,7 @@ def update_review(
     review_id: UUID, body: ReviewPatch, db: Annotated[Workspace, Can(Permission.REVIEW_SCHEDULE)], if_match: IfMatch
 ) -> ReviewOut:
     """Move it, hand it to somebody else, or change the rhythm."""
+    Plan.claim_under_client(db, db.find(Review, review_id).plan_id)
     review, changes = db.claim(Review, review_id, if_match), body.changes()
     if changes.get("reviewer_id"):
         must_work_here(db, changes["reviewer_id"], "/reviewer_id")
@@ -270,7 +271,7 @@ def complete(
     review_id: UUID, body: CompletionIn, db: Annotated[Workspace, Can(Permission.REVIEW_COMPLETE)]
 ) -> ReviewOut:
     """It was held. The next one is made, counted from now."""
-    plan = db.claim(Plan, db.find(Review, review_id).plan_id)
+    plan = Plan.claim_under_client(db, db.find(Review, review_id).plan_id)
     review = db.claim(Review, review_id)
     if body.what_changed is not None:
         plan.must_keep_words()
@@ -284,7 +285,7 @@ def cancel(
     review_id: UUID, body: CancellationIn, db: Annotated[Workspace, Can(Permission.REVIEW_SCHEDULE)]
 ) -> ReviewOut:
     """It will not be held, for a reason."""
-    plan = db.claim(Plan, db.find(Review, review_id).plan_id)
+    plan = Plan.claim_under_client(db, db.find(Review, review_id).plan_id)
     review = db.claim(Review, review_id)
     if body.reason is not None:
         plan.must_keep_words()

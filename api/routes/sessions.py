@@ -69,7 +69,7 @@ class SignedInOut(Out):
     """Good for one use: the answer to it holds the next one."""
     session: SessionOut
     password_change_required: bool
-    """True after signing in with a one-time password: until she has her own, only /v1/me and signing out work."""
+    """True after a one-time password: until she has her own, only reading /v1/me, its password and signing out work."""
 
 
 class SessionsOut(Out):

@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("attention_at", types.INSTANT, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("seal_rev", sa.Integer(), nullable=False),
+        sa.CheckConstraint("seal_rev > 0", name=op.f("ck_clients_sealed")),
         sa.PrimaryKeyConstraint("agency_id", "id", name=op.f("pk_clients")),
     )
     with op.batch_alter_table("clients", schema=None) as batch_op:
@@ -154,6 +155,7 @@ def upgrade() -> None:
         sa.Column("created_at", types.INSTANT, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("seal_rev", sa.Integer(), nullable=False),
+        sa.CheckConstraint("seal_rev > 0", name=op.f("ck_users_sealed")),
         sa.PrimaryKeyConstraint("agency_id", "id", name=op.f("pk_users")),
     )
     op.create_table(
@@ -224,16 +226,17 @@ def upgrade() -> None:
         sa.Column("tag", sa.LargeBinary(), nullable=False),
         sa.Column("value_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("seal_rev", sa.Integer(), nullable=False),
+        sa.CheckConstraint("seal_rev > 0", name=op.f("ck_external_ids_sealed")),
         sa.ForeignKeyConstraint(
             ["agency_id", "client_id"],
             ["clients.agency_id", "clients.id"],
             name=op.f("fk_external_ids_agency_id_client_id"),
         ),
         sa.PrimaryKeyConstraint("agency_id", "id", name=op.f("pk_external_ids")),
-        sa.UniqueConstraint("agency_id", "tag", name=op.f("uq_external_ids_agency_id_tag")),
+        sa.UniqueConstraint("agency_id", "client_id", "tag", name=op.f("uq_external_ids_agency_id_client_id_tag")),
     )
     with op.batch_alter_table("external_ids", schema=None) as batch_op:
-        batch_op.create_index("ix_external_ids_client", ["agency_id", "client_id"], unique=False)
+        batch_op.create_index("ix_external_ids_tag", ["agency_id", "tag"], unique=False)
 
     op.create_table(
         "sessions",
@@ -459,7 +462,7 @@ def downgrade() -> None:
 
     op.drop_table("sessions")
     with op.batch_alter_table("external_ids", schema=None) as batch_op:
-        batch_op.drop_index("ix_external_ids_client")
+        batch_op.drop_index("ix_external_ids_tag")
 
     op.drop_table("external_ids")
     with op.batch_alter_table("data_keys", schema=None) as batch_op:

@@ -69,7 +69,8 @@ def open_(cipher: AESGCM, cell: bytes, at: bytes) -> object:
 
 def digest(table: str, row_id: UUID, subject_id: UUID, seal_rev: int, cells: Sequence[bytes | None]) -> str:
     """SHA-256 (hex) over a row's ciphertext, cells by column name: shows without a key that it was changed."""
-    parts = (table.encode(), row_id.bytes, subject_id.bytes, pack(">Q", seal_rev), *(bytes(c or b"") for c in cells))
+    stored = (b"" if cell is None else sha256(cell).digest() for cell in cells)  # a cell may be longer than LP can say
+    parts = (table.encode(), row_id.bytes, subject_id.bytes, pack(">Q", seal_rev), *stored)
     return sha256(b"waypost.row.1" + lp(*parts)).hexdigest()
 
 

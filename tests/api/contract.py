@@ -29,7 +29,7 @@ ALWAYS = {
 def dressed(answer: Any) -> None:
     """The headers that no answer of the API leaves without."""
     assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
-    assert re.fullmatch(r"[A-Za-z0-9._-]{8,64}", answer.headers["x-request-id"])
+    assert re.fullmatch(r"[0-9a-fA-F-]{16,64}", answer.headers["x-request-id"])
     assert "server" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
 

@@ -23,7 +23,7 @@ class TestRead:
     @pytest.mark.parametrize("who", ["aud", "ada", "sol"])
     def test_holds_every_act_in_order(self, api: Api, who: str):
         """Without gaps from 0 on, each with its request's id; reading it is an entry too."""
-        answer = api.post("ana", "/v1/clients", {"alias": "Wren"}, headers={"x-request-id": "front-desk-0001"})
+        answer = api.post("ana", "/v1/clients", {"alias": "Wren"}, headers={"x-request-id": "6f1c2b9e0d4a4a5f"})
         one = answer.json()["id"]
         rows = list(walk(api, who, "/v1/audit-events", 200))
         assert all(set(row) == EVENT for row in rows)
@@ -31,7 +31,7 @@ class TestRead:
         (made,) = [row for row in rows if row["action"] == "client.created"]
         assert (made["client_id"], made["request_id"], made["outcome"], made["code"]) == (
             one,
-            "front-desk-0001",
+            "6f1c2b9e0d4a4a5f",
             "ok",
             None,
         )

@@ -121,6 +121,35 @@ class TestFloods:
         assert status(talk(port, b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")) == 414
 
 
+class TestTrailers:
+    HEAD = b"POST /v1/sessions HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def test_are_refused(self, port: int) -> None:
+        """A header behind the body was checked by nobody: no trailer becomes one."""
+        answer = talk(port, self.HEAD + b"2\r\n{}\r\n0\r\ncontent-type: application/json\r\n\r\n")
+        assert status(answer) in (0, 400, 415)  # 0: cut without a word
+        assert b" 422 " not in answer
+
+    def test_without_end_are_cut(self, port: int) -> None:
+        """A trailer line that never ends is not swallowed for long."""
+        sent = 0
+        with socket.create_connection(("127.0.0.1", port), timeout=3) as line:
+            line.sendall(self.HEAD + b"2\r\n{}\r\n0\r\nx-t: ")
+            try:
+                while sent < 8 << 20:
+                    sent += line.send(b"a" * 65_536)
+                    time.sleep(0.001)
+            except OSError:  # cut, as it should be
+                pass
+        assert sent < 4 << 20
+
+    def test_a_second_request_is_counted_too(self, port: int) -> None:
+        """Sixty kilobytes of header behind a first request in one packet are refused."""
+        second = GOOD.replace(b"\r\n\r\n", b"\r\nX: " + b"a" * 60_000 + b"\r\n\r\n")
+        answer = talk(port, GOOD + second, b"")
+        assert answer.count(b" 200 ") <= 1
+
+
 class TestSlowness:
     def test_headers_in_drops(self, port: int) -> None:
         """Whoever takes too long over the headers is cut."""

@@ -181,7 +181,7 @@ class TestWrite:
             (lambda d: d["sections"][1]["items"][0].update(key="lock"), "/document/sections/0/items/0/key"),
             (lambda d: d["sections"][0]["items"][0].update(text="Call {nobody}."), "/document/sections/0/items/0/text"),
             (lambda d: d["sections"][0]["items"][0].update(kind="order"), "/document/sections/0/items/0/kind"),
-            (lambda d: d["sections"][0].update(colour="red"), "/document/sections/0/colour"),
+            (lambda d: d["sections"][0].update(colour="red"), "/document/sections/0/*"),
         ],
     )
     def test_a_faulty_document_is_refused_at_its_place(self, api: Api, change, pointer: str):

@@ -23,7 +23,6 @@ ONE_EACH = {role: who for who, (place, role) in PEOPLE.items() if place == "Harb
 #: What a person with a one-time password can do.
 BEFORE = {
     "GET /v1/me",
-    "PATCH /v1/me",
     "PUT /v1/me/password",
     "DELETE /v1/sessions/current",
     "DELETE /v1/sessions/{session_id}",

@@ -129,7 +129,9 @@ class TestUnitsOfOneTransaction:
             raise ZeroDivisionError
 
         def twice(db: Workspace) -> None:
-            db.create(Client, Action.CLIENT_CREATED, id=client_id, opened_on=db.now.date(), created_at=db.now)
+            db.create(
+                Client, Action.CLIENT_CREATED, id=client_id, alias="Wren", opened_on=db.now.date(), created_at=db.now
+            )
 
         before = len(world.entries())
         units = self.units(world, [self.open_one, unknown, self.open_one, broken, twice, self.open_one])
