@@ -73,7 +73,7 @@ BROKEN: dict[str, Any] = {
     "40 deep": lambda raw: b'{"a":' * 40 + b"1" + b"}" * 40,
     "40 lists": lambda raw: b"[" * 40 + b"]" * 40,
     "90,000 deep": lambda raw: b"[" * 90_000,
-    "20,000 keys": lambda raw: json.dumps({f"{CANARY} {n}": n for n in range(20_000)}).encode(),
+    "5,000 keys": lambda raw: json.dumps({CANARY: 0} | {f"k{n}": n for n in range(5_000)}).encode(),
     "twins": lambda raw: b"{" + raw[1:-1] + b", " + raw[1:-1] + b"}",
     "single quotes": lambda raw: raw.replace(b'"', b"'") if b'"' in raw else b"{'a': 1}",
     "comment": lambda raw: raw + b"// " + CANARY.encode(),
@@ -82,7 +82,7 @@ BROKEN: dict[str, Any] = {
     "too large": lambda raw: b" " * (MOST_BODY + 1 - len(raw)) + raw,
 }
 #: Those are JSON, of the wrong kind; all others are not JSON as accepted here.
-JSON_THOUGH = {"list", "list of it", "text", "null", "number", "20,000 keys"}
+JSON_THOUGH = {"list", "list of it", "text", "null", "number"}
 KINDS = ("text/plain", "application/xml", "multipart/form-data", "application/json; charset=utf-16", "", CANARY)
 
 
