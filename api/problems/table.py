@@ -874,12 +874,12 @@ _problem(
 _problem(
     412,
     "stale-version",
-    ("Somebody changed this in the meantime", "Alguien lo cambió mientras tanto"),
+    ("This has changed since you read it", "Esto cambió desde que lo leyó"),
     (
-        "Somebody changed this after you read it, so your change was not made. Read it again and see what still fits.",
+        "This was changed after you read it, perhaps by you. Your change was not made: read it again, then decide.",
         (
-            "Alguien lo cambió después de que usted lo leyó, y su cambio no se hizo. Léalo de nuevo y decida qué sigue "
-            "valiendo."
+            "Esto se cambió después de que usted lo leyó, quizás por usted. Su cambio no se hizo: léalo de nuevo y "
+            "decida qué sigue valiendo."
         ),
     ),
     (

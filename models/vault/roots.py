@@ -62,7 +62,7 @@ def write_secret(path: Path, content: dict[str, object]) -> None:
 class FileRoot:
     """Root keys in one 0600 JSON file: `{"current": epoch, "keys": {epoch: base64}, "demo": bool}`."""
 
-    REMEDY = "make one with: python -m api keys new"
+    REMEDY = "restore it from your key backup, or in a new installation make one with: python -m api keys new"
 
     def __init__(self, path: Path) -> None:
         content = read_secret(path, "root key file", self.REMEDY)
