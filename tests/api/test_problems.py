@@ -143,7 +143,7 @@ def test_no_word_labels_the_people_in_the_files() -> None:
     told += [text for texts in FAULTS.values() for text in texts.values()]
     told += [problem.example for problem in PROBLEMS.values()]
     assert not [
-        text for text in told if re.search(r"victim|víctima|patient|paciente|/work/|shared/", text, re.IGNORECASE)
+        text for text in told if re.search(r"victim|víctima|patient|paciente", text, re.IGNORECASE)
     ]
 
 
