@@ -142,9 +142,7 @@ def test_no_word_labels_the_people_in_the_files() -> None:
     told = [text for problem in PROBLEMS.values() for name in TEXTS for text in getattr(problem, name).values()]
     told += [text for texts in FAULTS.values() for text in texts.values()]
     told += [problem.example for problem in PROBLEMS.values()]
-    assert not [
-        text for text in told if re.search(r"victim|víctima|patient|paciente", text, re.IGNORECASE)
-    ]
+    assert not [text for text in told if re.search(r"victim|víctima|patient|paciente", text, re.IGNORECASE)]
 
 
 # -- in step with the code ---------------------------------------------------------------------------------------------
