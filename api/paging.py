@@ -3,11 +3,14 @@
 import base64
 import hmac
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, Field
 
+from models.base import EPOCH
 from models.database import Workspace
 from models.errors import Fault, Invalid
 
@@ -42,6 +45,23 @@ def after(db: Workspace, scope: str, cursor: str | None) -> list[Any] | None:
     except ValueError:
         raise Invalid(Fault("/query/cursor", "cursor-invalid", "This cursor does not belong to this list.")) from None
     return position
+
+
+def after_id(db: Workspace, scope: str, cursor: str | None) -> UUID | None:
+    """`after` for a list in the order of its ids."""
+    position = after(db, scope, cursor)
+    return UUID(position[0]) if position else None
+
+
+def after_moment(db: Workspace, scope: str, cursor: str | None) -> tuple[datetime, UUID] | None:
+    """`after` for a list in the order of an instant, then its ids."""
+    position = after(db, scope, cursor)
+    return (EPOCH + timedelta(microseconds=position[0]), UUID(position[1])) if position else None
+
+
+def moment(at: datetime, row_id: UUID) -> list[Any]:
+    """A row's position in a list that `after_moment` goes on with."""
+    return [(at - EPOCH) // timedelta(microseconds=1), str(row_id)]
 
 
 def page(

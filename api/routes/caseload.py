@@ -1,6 +1,6 @@
 """The caseload: the one list an advocate starts her day with."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,7 +16,6 @@ from api.progress import Progress
 from api.shapes import Filter, Out
 from models import agency
 from models.access import Permission
-from models.base import EPOCH
 from models.caseload import caseload
 from models.client import NO_REVIEW, ClientStatus
 from models.database import Workspace
@@ -65,15 +64,14 @@ def read_caseload(
 ) -> Page[CaseOut]:
     """Clients with progress and next review, soonest first; those without a review come last. Reading it is logged."""
     scope = f"caseload?scope={query.scope}"
-    position = paging.after(db, scope, query.cursor)
-    after = (EPOCH + timedelta(microseconds=position[0]), UUID(position[1])) if position else None
+    after = paging.after_moment(db, scope, query.cursor)
     rows = caseload(db, mine=query.scope is Scope.MINE, most=query.limit, after=after)
     zone, full = agency.policy(db).time_zone, len(rows) == query.limit
     return paging.page(db, scope, rows, query.limit, _position, lambda row: _case(db, row, zone), more=full)
 
 
 def _position(row: Any) -> list[Any]:
-    return [(row.attention_at - EPOCH) // timedelta(microseconds=1), str(row.id)]
+    return paging.moment(row.attention_at, row.id)
 
 
 def _case(db: Workspace, row: Any, zone: str) -> CaseOut:

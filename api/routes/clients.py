@@ -189,8 +189,7 @@ def list_clients(
 ) -> Page[ClientSummary]:
     """The clients the caller may see, without names: those are in GET /v1/caseload."""
     scope = f"clients?status={sorted(query.status)}"
-    position = paging.after(db, scope, query.cursor)
-    rows = clients_of(db, query.status, query.limit + 1, UUID(position[0]) if position else None)
+    rows = clients_of(db, query.status, query.limit + 1, paging.after_id(db, scope, query.cursor))
     return paging.page(db, scope, rows, query.limit, lambda client: [str(client.id)], ClientSummary.of)
 
 

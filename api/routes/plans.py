@@ -195,8 +195,7 @@ def list_plans(
     """A client's plans without their words."""
     db.must_see(client_id)
     scope = f"plans?client={client_id}&status={sorted(query.status)}"
-    position = paging.after(db, scope, query.cursor)
-    after = UUID(position[0]) if position else None
+    after = paging.after_id(db, scope, query.cursor)
     rows = plans_of(db, client_id, query.status, query.limit + 1, after)
     return paging.page(db, scope, rows, query.limit, lambda plan: [str(plan.id)], PlanSummary.of)
 

@@ -1,6 +1,6 @@
 """Reviews: scheduled with the survivor, held, moved or cancelled; due and overdue by the clock at the agency."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -232,7 +232,7 @@ def list_reviews(
     """Reviews by date, without what was written in them."""
     chosen = sorted(query.status)
     scope = f"reviews?status={chosen}&before={query.due_before}&after={query.due_after}&scope={query.scope}"
-    position = paging.after(db, scope, query.cursor)
+    position = paging.after_moment(db, scope, query.cursor)
     zone = agency.policy(db).time_zone
     rows = reviews_of(
         db,
@@ -242,7 +242,7 @@ def list_reviews(
         after=query.due_after,
         reviewer_id=db.actor.id if query.scope is Scope.MINE else None,
         most=query.limit + 1,
-        position=(EPOCH + timedelta(microseconds=position[0]), UUID(position[1])) if position else None,
+        position=position,
     )
     return paging.page(db, scope, rows, query.limit, _position, lambda row: ReviewSummary.of(db, row, zone))
 
@@ -316,4 +316,4 @@ def _schedule(db: Workspace, plan_id: UUID, client_id: UUID, wanted: ReviewIn) -
 
 
 def _position(row: Any) -> list[Any]:
-    return [(row.due_at - EPOCH) // timedelta(microseconds=1), str(row.id)]
+    return paging.moment(row.due_at, row.id)

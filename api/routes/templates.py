@@ -126,8 +126,7 @@ def list_templates(
 ) -> Page[TemplateOut]:
     """The library's templates and the agency's own."""
     scope = f"templates?library={query.library}&retired={query.retired}"
-    position = paging.after(db, scope, query.cursor)
-    after = UUID(position[0]) if position else None
+    after = paging.after_id(db, scope, query.cursor)
     rows = templates_of(db, library=query.library, retired=query.retired, most=query.limit + 1, after=after)
     return paging.page(db, scope, rows, query.limit, lambda template: [str(template.id)], TemplateOut.of)
 

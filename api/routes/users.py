@@ -99,8 +99,7 @@ def list_users(
 ) -> Page[UserSummary]:
     """The people of the agency."""
     scope = f"users?status={sorted(query.status)}"
-    position = paging.after(db, scope, query.cursor)
-    after = UUID(position[0]) if position else None
+    after = paging.after_id(db, scope, query.cursor)
     rows = users_of(db, query.status, query.limit + 1, after)
     return paging.page(db, scope, rows, query.limit, lambda user: [str(user.id)], UserSummary.of)
 
