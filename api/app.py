@@ -5,11 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from api import log, openapi
@@ -35,6 +33,7 @@ from api.routes import (
     users,
 )
 from api.settings import Settings
+from api.table import Table
 from api.tokens import Tokens
 from models.database import Database
 
@@ -90,27 +89,18 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _failed)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    app.add_middleware(Table)
     app.add_middleware(Shell, settings=settings)
     return app
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals (no such path, no such method) as problems."""
+    """What the table did not know, and Starlette refused: a file that is not there, a method no file has."""
     status = getattr(error, "status_code", 500)
     if status == 405:
-        return problem(request, "method-not-allowed", headers={"allow": ", ".join(_methods(request))})
+        return problem(request, "method-not-allowed", headers={"allow": "GET, HEAD"})
     return problem(request, {404: "not-found", 413: "body-too-large"}.get(status, "bad-request"))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     return answer(request, error)
-
-
-def _methods(request: Request) -> list[str]:
-    """Every method the path has, over all its routes."""
-    allowed: set[str] = set()
-    for route in iter_route_contexts(request.app.routes):
-        match, _ = route.matches(dict(request.scope))
-        if match is not Match.NONE:
-            allowed |= set(getattr(route, "methods", None) or ())
-    return sorted(allowed)

@@ -1,5 +1,8 @@
 """What is counted for Prometheus: numbers by route, never by person."""
 
+from functools import cache
+from typing import Any
+
 from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter("waypost_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -10,3 +13,19 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 WAITING = Gauge("waypost_lane_waiting", "Requests waiting for the database.")
+
+
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
+@cache
+def _counted(method: str, template: str, status: int) -> tuple[Any, Any]:
+    return REQUESTS.labels(method, template, status), SECONDS.labels(method, template)
+
+
+def answered(method: str, template: str, status: int, seconds: float) -> None:
+    """Count one answer. Templates come from the route table, and methods nobody declared are one: nobody who asks for
+    odd things makes the numbers grow."""
+    count, took = _counted(method if method in METHODS else "other", template, status)
+    count.inc()
+    took.observe(seconds)

@@ -1,19 +1,19 @@
 """The shell around every request: id, host, headers that are always there, one log line, and the last resort."""
 
 import ipaddress
+import random
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.errors import answer, problem
 from api.log import logger
-from api.metrics import REQUESTS, SECONDS
+from api.metrics import answered
 from api.settings import Settings
 
 Message = MutableMapping[str, Any]
@@ -27,15 +27,21 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-ALWAYS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
-    "strict-transport-security": "max-age=63072000; includeSubDomains",
-}
 PAGES = ("/docs", "/setup", "/problems/", "/static/")
+#: Headers every answer has unless it says otherwise.
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), interest-cohort=()"),
+    (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
+)
+_API = {name: (name, value) for name, value in (
+    *ALWAYS, (b"content-security-policy", API_POLICY.encode()), (b"cache-control", b"no-store")
+)}  # fmt: skip
+_PAGE = _API | {b"content-security-policy": (b"content-security-policy", PAGE_POLICY.encode())}
+_FILE = _PAGE | {b"cache-control": (b"cache-control", b"public, max-age=3600")}
 
 
 class Shell:
@@ -56,15 +62,16 @@ class Shell:
         request = Request(scope, receive)
         state, headers = request.state, Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        state.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        state.request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"  # noqa: S311 - a name
         state.ip, state.agent, state.code, state.actor = self._client(scope, headers), _device(headers), None, None
+        state.template = "/static" if scope["path"].startswith("/static/") else "unmatched"
         status = 500
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _dress(MutableHeaders(scope=message), scope["path"], state.request_id)
+                message["headers"] = _dressed(message["headers"], scope["path"], state.request_id)
             await send(message)
 
         try:
@@ -106,38 +113,25 @@ def _device(headers: Headers) -> str | None:
     return "browser" if "mozilla" in agent else "program"
 
 
-def _dress(headers: MutableHeaders, path: str, request_id: str) -> None:
-    for name, value in ALWAYS.items():
-        headers.setdefault(name, value)
-    page = path.startswith(PAGES)
-    headers["content-security-policy"] = PAGE_POLICY if page else API_POLICY
-    headers.setdefault("cache-control", "public, max-age=3600" if path.startswith("/static/") else "no-store")
-    headers["x-request-id"] = request_id
-
-
-def _template(scope: Message) -> str:
-    """The route's template, never the path that was asked for."""
-    if "endpoint" not in scope:
-        return "unmatched"
-    if scope["path"].startswith("/static/"):
-        return "/static"
-    steps = scope["path"].split("/")
-    for name, value in reversed(scope.get("path_params", {}).items()):
-        last = max((at for at, step in enumerate(steps) if step == str(value)), default=0)
-        steps[last] = f"{{{name}}}" if last else steps[last]
-    return "/".join(steps)
+def _dressed(headers: list[tuple[bytes, bytes]], path: str, request_id: str) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with those that are always there; only the content security policy is never its own."""
+    always = _FILE if path.startswith("/static/") else _PAGE if path.startswith(PAGES) else _API
+    own = {name for name, _ in headers}
+    return [
+        *headers,
+        *(pair for name, pair in always.items() if name not in own),
+        (b"x-request-id", request_id.encode()),
+    ]
 
 
 def _tell(scope: Message, status: int, seconds: float, state: Any) -> None:
-    template = _template(scope)
-    REQUESTS.labels(scope["method"], template, status).inc()
-    SECONDS.labels(scope["method"], template).observe(seconds)
+    answered(scope["method"], state.template, status, seconds)
     actor = state.actor
     logger().info(
         "request",
         request_id=state.request_id,
         method=scope["method"],
-        route=template,
+        route=state.template,
         status=status,
         ms=round(seconds * 1000, 1),
         code=state.code,
