@@ -23,9 +23,10 @@ from api.errors import answer, from_pydantic, unknown_parameter
 from api.gate import Errand, Front, Gate, OpenDoor, admit, bearer
 from api.shapes import Out
 from models import idempotency
-from models.database import Unit, Workspace
+from models.database import Unit
 from models.errors import DomainError, Fault, Invalid, NotFound
 from models.ledger.book import Origin
+from models.workspace import Workspace
 
 MOST_BODY = 1 << 20
 MOST_PUBLIC_BODY = 1 << 17  # nobody we do not know yet has much to say

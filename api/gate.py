@@ -11,10 +11,11 @@ from api.lane import Lane
 from api.passwords import Passwords
 from api.tokens import Claims, Tokens
 from models.access import PLATFORM, Actor, Kind, Permission
-from models.database import Unit, Workspace
+from models.database import Unit
 from models.errors import Unauthenticated
 from models.ledger.book import Origin
 from models.session import actor_of
+from models.workspace import Workspace
 
 T = TypeVar("T")
 

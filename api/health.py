@@ -9,8 +9,9 @@ from starlette.responses import Response
 import migrations
 from models.access import PLATFORM
 from models.agency import agency_ids
-from models.database import Database, Unit, Workspace
+from models.database import Database, Unit
 from models.ledger import book
+from models.workspace import Workspace
 
 KEPT = 1.0  # seconds an answer of /health/ready is good for: asking often costs nobody anything
 
@@ -18,7 +19,7 @@ KEPT = 1.0  # seconds an answer of /health/ready is good for: asking often costs
 def look(db: Workspace) -> dict[str, str]:
     """Each part and "ok", or in one word what is wrong, as the platform sees it."""
     book.head(db)
-    fit = migrations.fit_of(db.connection())
+    fit = migrations.fit_of(db.connection)
     return {"database": "ok", "ledger": "ok", "migrations": "ok" if fit is migrations.Fit.FITS else fit.value}
 
 

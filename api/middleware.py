@@ -62,7 +62,7 @@ class Shell:
         request = Request(scope, receive)
         state, headers = request.state, Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        state.request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"  # noqa: S311 - a name
+        state.request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         state.ip, state.agent, state.code, state.actor = self._client(scope, headers), _device(headers), None, None
         state.template = "/static" if scope["path"].startswith("/static/") else "unmatched"
         status = 500

@@ -11,8 +11,8 @@ import orjson
 from pydantic import BaseModel, Field
 
 from models.base import EPOCH
-from models.database import Workspace
 from models.errors import Fault, Invalid
+from models.workspace import Workspace
 
 T = TypeVar("T", bound=BaseModel)
 

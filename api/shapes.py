@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 
 class In(BaseModel):

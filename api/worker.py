@@ -9,7 +9,8 @@ from api.log import logger
 from models import idempotency, session
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
-from models.database import Database, Workspace
+from models.database import Database
+from models.workspace import Workspace
 
 EVERY = 300.0  # seconds between two rounds
 Chore = Callable[[Workspace], int]

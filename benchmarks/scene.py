@@ -17,12 +17,13 @@ from models.access import Permission
 from models.checklist import ADD_ITEMS, ADD_SECTIONS, ItemStatus, Whose, item_id, items_of, new_plan_id, section_id
 from models.client import Assignment, Client
 from models.content import ItemKind, TemplateDocument
-from models.database import Database, Workspace
+from models.database import Database
 from models.ledger.action import Action
 from models.plan import Plan, PlanStatus
 from models.review import Review
 from models.rows import Insert
 from models.template import Template
+from models.workspace import Workspace
 from tests import world as worlds
 from tests.world import World
 

@@ -63,7 +63,7 @@ def main() -> None:
         run(connection)
         return
     from api.settings import Settings
-    from models.database import make_engine
+    from models.engine import make_engine
 
     with make_engine(Settings().owner_url()).connect() as opened:
         run(opened)

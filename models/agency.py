@@ -14,7 +14,7 @@ from models.ledger.action import Action
 from models.rows import Query
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 
 class Custody(StrEnum):

@@ -14,7 +14,7 @@ from models.plan import Plan, PlanStatus
 from models.rows import ACTOR, Query, Sight
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 _C = columns(Client)
 _A = columns(Assignment)

@@ -29,7 +29,7 @@ from models.user import must_work_here
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 #: The attention date of a client with no review scheduled: sorts after every real one.
 NO_REVIEW = datetime(9999, 1, 1, tzinfo=UTC)

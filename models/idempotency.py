@@ -13,7 +13,7 @@ from models.errors import Conflict
 from models.rows import Change, Insert, Query
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 KEPT = timedelta(hours=24)
 

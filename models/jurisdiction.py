@@ -14,7 +14,7 @@ from models.errors import NotFound
 from models.rows import Query
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 NAMESPACE = UUID("7c1f7f0a-6a51-4b33-9d0c-6d1f7f6f3a11")
 

@@ -13,7 +13,7 @@ from models.ledger.action import Action
 from models.template import Template, TemplateVersion, VersionState
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 
 @dataclass

@@ -45,7 +45,7 @@ from models.template import Pinned, document, pin
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 
 MOST_FACTS = 50

@@ -31,7 +31,7 @@ from models.rows import Change, Insert, Query, Sight
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 
 class ReviewKind(StrEnum):

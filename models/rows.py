@@ -10,7 +10,7 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from models.vault import cells
 from models.vault.sealed import sealed_fields
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 AGENCY = sa.bindparam("agency_id", type_=ID, required=True)
 ACTOR = sa.bindparam("actor_id", type_=ID, required=True)
@@ -63,10 +63,11 @@ class _Compiled:
         return bound if self.positional else dict(zip(self.names, bound, strict=True))
 
 
-def _compile(statement: Any, dialect: sa.Dialect) -> _Compiled:
+def _compile(statement: Any, dialect: sa.Dialect, width: int = 0) -> _Compiled:
+    """`width`: how many of a SELECT's columns are shown; those behind them stay as the driver gives them."""
     compiled = statement.compile(dialect=dialect)
     order = compiled.positiontup if compiled.positional else list(compiled.binds)
-    columns = statement.selected_columns if isinstance(statement, sa.Select | sa.CompoundSelect) else ()
+    columns = list(statement.selected_columns)[:width] if width else ()
     read = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
     return _Compiled(
         compiled.string,
@@ -136,11 +137,13 @@ class Query:
     """A SELECT built once; its result is a list of named tuples."""
 
     def __init__(self, statement: Any, sight: Sight = Sight.EACH_ROW) -> None:
-        self._names = tuple(statement.selected_columns.keys())
+        names = tuple(statement.selected_columns.keys())
+        self._width = len(names)
         self._sight = sight
         self._statement, self._sealed = _with_bindings(statement)
-        fields = [n.removesuffix("_sealed") for n in self._names]
-        self._make: Any = namedtuple("Row", fields)._make  # type: ignore[attr-defined]  # noqa: PYI024 - names known at run time
+        fields = [n.removesuffix("_sealed") for n in names]
+        row = namedtuple("Row", fields)  # type: ignore[misc]  # noqa: PYI024 - names known at run time
+        self._make = partial(tuple.__new__, row)  # what row._make does, without a call of Python's
         self._expanding = any(isinstance(p, sa.BindParameter) and p.expanding for p in iterate(statement))
         self._variants: dict[tuple[str, Reach], tuple[Any, _Compiled]] = {}
 
@@ -148,29 +151,27 @@ class Query:
         """Rows for this Workspace's eyes. Raises NotFound for a client out of sight, SealError for a damaged cell."""
         if self._sight is Sight.ONE_CLIENT:
             db.must_see(params["client_id"])
-        key = (db.dialect.name, db.reach)
-        if key not in self._variants:
-            walled = self._walled(db.reach)
-            self._variants[key] = walled, _compile(walled, db.dialect)
-        walled, compiled = self._variants[key]
-        params = params | {"agency_id": db.agency_id, "actor_id": db.actor.id}
+        walled, compiled = self._variants.get((db.dialect.name, db.reach)) or self._variant(db)
+        params |= {"agency_id": db.agency_id, "actor_id": db.actor.id}
         if self._expanding:  # a list of unknown length is not one prepared text
-            rows = [list(row) for row in db.connection().execute(walled, params)]
+            found = [tuple(row) for row in db.connection.execute(walled, params)]
         else:
-            rows = [list(row) for row in db.driver.execute(compiled.sql, compiled.arguments(params)).fetchall()]
-            for i, process in compiled.readers:
-                for row in rows:
-                    row[i] = process(row[i])
-        if self._sealed and rows:
-            self._open(db, rows)
-        width = len(self._names)
-        return [self._make(row[:width]) for row in rows]
-
-    def _open(self, db: "Workspace", rows: list[list[Any]]) -> None:
-        db.keys.fetch(cells.kid_of(row[s.at]) for row in rows for s in self._sealed if row[s.at] is not None)
+            found = db.driver.execute(compiled.sql, compiled.arguments(params)).fetchall()
+        if not found:
+            return []
+        columns: list[Any] = list(zip(*found, strict=True))
         for s in self._sealed:
-            for row in rows:
-                row[s.at] = s.open(db, row)
+            columns[s.at] = s.open(db, columns)
+        if not self._expanding:
+            for i, read in compiled.readers:
+                columns[i] = map(read, columns[i])
+        return list(map(self._make, zip(*columns[: self._width], strict=True)))
+
+    def _variant(self, db: "Workspace") -> tuple[Any, _Compiled]:
+        walled = self._walled(db.reach)
+        made = walled, _compile(walled, db.dialect, self._width)
+        self._variants[db.dialect.name, db.reach] = made
+        return made
 
     def _walled(self, reach: Reach) -> Any:
         statement = self._statement
@@ -197,17 +198,33 @@ class _SealedColumn:
     subject: int
     seal_rev: int
 
-    def open(self, db: "Workspace", row: list[Any]) -> Any:
-        """The plain value, disclosed. None for a row never sealed; a cell missing from a sealed row is damage."""
-        cell, row_id = row[self.at], row[self.row_id]
-        if cell is None:
-            if row[self.seal_rev]:
+    def open(self, db: "Workspace", columns: list[Any]) -> list[Any]:
+        """The plain values, disclosed. None for a row never sealed; a cell missing from a sealed row is damage."""
+        sealed = columns[self.at]
+        ids, subjects = map(_raw, columns[self.row_id]), map(_raw, columns[self.subject])
+        keys = db.keys.openers(cell for cell in sealed if cell is not None)
+        column = cells.column(db.agency_id.bytes, self.table, self.field)
+        opened: dict[bytes, bytes] = {}
+        values: list[Any] = []
+        for cell, row_id, subject, seal_rev in zip(sealed, ids, subjects, columns[self.seal_rev], strict=True):
+            if cell is None:
+                if seal_rev:
+                    raise SealError
+                values.append(None)
+                continue
+            cipher = keys.get(cell[1:9] + subject)
+            if cipher is None:
                 raise SealError
-            return None
-        cipher = db.keys.opener(cells.kid_of(cell), row[self.subject])
-        value = cells.open_(cipher, cell, cells.place(db.agency_id, self.table, row_id, self.field, row[self.seal_rev]))
-        db.note_opened(self.table, self.field, row_id, row[self.subject])
-        return value
+            values.append(cells.open_(cipher, cell, column.at(row_id, seal_rev)))
+            opened[row_id] = subject
+        if opened:
+            db.note_opened(self.table, self.field, opened)
+        return values
+
+
+def _raw(row_id: Any) -> bytes:
+    """An id as its 16 bytes: SQLite's driver gives those, PostgreSQL's a UUID."""
+    return row_id if type(row_id) is bytes else row_id.bytes
 
 
 def _with_bindings(statement: Any) -> tuple[Any, tuple[_SealedColumn, ...]]:
@@ -303,7 +320,7 @@ class Insert:
         subject, table, row["seal_rev"] = row[model_of(self.table).subject_column], self.table.name, 1
         kid, cipher = db.keys.sealer(subject)
         for field in self._sealed:
-            at = cells.place(db.agency_id, table, row["id"], field.name, 1)
+            at = cells.column(db.agency_id.bytes, table, field.name).at(row["id"].bytes, 1)
             row[field.column] = cells.seal(cipher, kid, row.get(field.name), at)
         stored = [row[field.column] for field in self._sealed]
         db.note_digest(table, row["id"], 1, cells.digest(table, row["id"], subject, 1, stored))

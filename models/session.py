@@ -19,7 +19,7 @@ from models.rows import Change, Query
 from models.user import User, UserStatus, roles_of
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 ABSOLUTE = timedelta(hours=12)
 IDLE = timedelta(minutes=60)

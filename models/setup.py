@@ -14,7 +14,7 @@ from models.ledger.action import Action
 from models.rows import Change, Query
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 LIFE = timedelta(minutes=30)
 

@@ -17,7 +17,7 @@ from models.rows import Query
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 
 CASE_WORKERS = frozenset({Role.ADVOCATE, Role.SUPERVISOR})

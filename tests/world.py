@@ -15,13 +15,15 @@ from models.access import PLATFORM, Actor, Permission, Role
 from models.agency import Agency
 from models.client import Client
 from models.content import load_library
-from models.database import Database, Unit, Workspace, make_engine
+from models.database import Database, Unit
+from models.engine import make_engine
 from models.ledger import book
 from models.plan import Plan
 from models.user import User
 from models.vault.keys import Vault
 from models.vault.roots import FileRoot
 from models.vault.service import ServiceKeys
+from models.workspace import Workspace
 
 T = TypeVar("T")
 PASSWORD = "a lantern above the harbour wall"

@@ -18,9 +18,9 @@ from api.cli.serve import greeting, is_loopback, listening, run
 from api.keys import ROOT, have_keys, make_keys, open_vault
 from api.passwords import Passwords, one_time
 from api.settings import DemoSettings, Settings
-from models.database import Workspace
 from models.user import User, who_signs_in
 from models.vault.roots import FileRoot
+from models.workspace import Workspace
 
 HELD = "waypost.db"
 

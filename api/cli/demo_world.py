@@ -13,12 +13,13 @@ from models.access import Actor, Kind, Permission
 from models.agency import Agency
 from models.checklist import ChecklistItem, ItemStatus, items_of, tick
 from models.client import Client
-from models.database import Database, Unit, Workspace
+from models.database import Database, Unit
 from models.library import template_id
 from models.plan import Plan
 from models.review import Review
 from models.template import document
 from models.user import User
+from models.workspace import Workspace
 
 T = TypeVar("T")
 TEMPLATE = template_id("personal-safety")

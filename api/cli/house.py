@@ -16,9 +16,11 @@ from api.settings import Settings
 from migrations import Fit
 from models import agency
 from models.access import PLATFORM, Actor, Kind
-from models.database import Database, Workspace, make_engine
+from models.database import Database
+from models.engine import make_engine
 from models.errors import KeyRefused
 from models.vault.keys import Vault
+from models.workspace import Workspace
 
 T = TypeVar("T")
 

@@ -8,9 +8,10 @@ from api.settings import Settings
 from models import library
 from models.access import PLATFORM, Actor, Kind
 from models.content import ContentError, load_library
-from models.database import Database, Workspace
+from models.database import Database
 from models.ledger import book
 from models.library import Loaded
+from models.workspace import Workspace
 
 
 def lint() -> Answer:

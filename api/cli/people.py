@@ -13,9 +13,9 @@ from api.shapes import Email, Language, Name, Zone
 from models import jurisdiction
 from models.access import Role
 from models.agency import Agency
-from models.database import Workspace
 from models.session import end_sessions
 from models.user import User, who_signs_in
+from models.workspace import Workspace
 
 
 def list_agencies() -> Answer:

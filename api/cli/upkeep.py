@@ -12,10 +12,10 @@ from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble, bar
 from api.keys import ROOT, SERVICE, make_keys, open_vault
 from api.settings import Environment, Settings
 from models.access import PLATFORM
-from models.database import Workspace
 from models.ledger import book
 from models.ledger.action import Action
 from models.ledger.book import Verdict
+from models.workspace import Workspace
 
 
 def new_keys() -> Answer:

@@ -13,8 +13,8 @@ from api.shapes import Interval, Language, Name, Out, Patch, Zone
 from models import jurisdiction
 from models.access import Permission
 from models.agency import Agency, Custody
-from models.database import Workspace
 from models.errors import Fault, Invalid
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/agency", tags=["agency"], route_class=Door)
 Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+*# ().-]{2,40}$")]

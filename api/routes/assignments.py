@@ -11,7 +11,7 @@ from api.gate import Can
 from api.shapes import In, Out
 from models.access import Permission
 from models.client import Assignment, Client, assignments_of
-from models.database import Workspace
+from models.workspace import Workspace
 
 router = APIRouter(tags=["clients"], route_class=Door)
 

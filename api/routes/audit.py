@@ -13,9 +13,9 @@ from api.gate import Can
 from api.paging import Page
 from api.shapes import Filter, Out
 from models.access import Permission
-from models.database import Workspace
 from models.ledger.action import Action
 from models.ledger.book import search
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/audit-events", tags=["ledger"], route_class=Door)
 

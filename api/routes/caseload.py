@@ -18,8 +18,8 @@ from models import agency
 from models.access import Permission
 from models.caseload import caseload
 from models.client import NO_REVIEW, ClientStatus
-from models.database import Workspace
 from models.review import ReviewState, ReviewStatus, state_of
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/caseload", tags=["clients"], route_class=Door)
 

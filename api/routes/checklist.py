@@ -16,9 +16,9 @@ from models import checklist
 from models.access import Permission
 from models.checklist import ChecklistItem, ItemStatus, Outcome, Whose
 from models.content import ItemKind
-from models.database import Workspace
 from models.ledger.action import Action
 from models.plan import Plan, progress_of
+from models.workspace import Workspace
 
 router = APIRouter(tags=["checklist"], route_class=Door)
 Priority = Annotated[int, Field(ge=1, le=9)]
@@ -179,7 +179,7 @@ def update_items(
     """Change several items at once: all of them, or none."""
     db.claim(Plan, plan_id).change_items(db, [(item.id, item.version, item.changes()) for item in body.items])
     db.flush()
-    db.expire_all()
+    db.reread()
     return ItemsOut.again(db, plan_id)
 
 

@@ -17,9 +17,9 @@ from api.shapes import Day, Filter, In, Language, Line, LongLine, Name, Note, Ou
 from models import agency
 from models.access import Permission
 from models.client import Client, ClientStatus, ExternalId, clients_of
-from models.database import Workspace
 from models.ledger.action import Action
 from models.plan import close_case
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/clients", tags=["clients"], route_class=Door)
 Languages = Annotated[list[Language], Field(max_length=10)]

@@ -12,11 +12,11 @@ from api.passwords import must_be_good
 from api.shapes import Email, In, Language, Name, Out, Patch
 from models.access import Permission, Role
 from models.agency import Agency
-from models.database import Workspace
 from models.errors import Fault, Forbidden, Invalid
 from models.ledger.action import Action
 from models.session import end_sessions
 from models.user import User, note_refusal
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/me", tags=["sign-in"], route_class=Door)
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]

@@ -12,8 +12,8 @@ from api.gate import Can
 from api.shapes import In, Line, Out, Patch
 from models.access import Permission
 from models.checklist import Choice, PlanSection
-from models.database import Workspace
 from models.plan import Plan
+from models.workspace import Workspace
 
 router = APIRouter(tags=["plans"], route_class=Door)
 

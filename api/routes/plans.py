@@ -17,11 +17,11 @@ from models.access import Permission
 from models.agency import Custody
 from models.checklist import Choice, ItemStatus, Outcome, Whose, items_of, number_of, sections_of
 from models.content import ItemKind, TranslationState
-from models.database import Workspace
 from models.jurisdiction import local
 from models.ledger.action import Action
 from models.plan import Plan, PlanStatus, plans_of, read
 from models.template import Pinned, PinnedWords, words
+from models.workspace import Workspace
 
 router = APIRouter(tags=["plans"], route_class=Door)
 RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})

@@ -17,12 +17,12 @@ from models import agency
 from models.access import Permission
 from models.agency import Custody
 from models.base import EPOCH
-from models.database import Workspace
 from models.errors import Fault, Invalid
 from models.ledger.action import Action
 from models.plan import Plan, must_have_plan_in_use, must_take_reviews
 from models.review import Review, ReviewKind, ReviewState, ReviewStatus, Trigger, reviews_of, state_of
 from models.user import must_work_here
+from models.workspace import Workspace
 
 router = APIRouter(tags=["reviews"], route_class=Door)
 

@@ -11,10 +11,10 @@ from api.door import Door
 from api.gate import Anyone, Can, Front
 from api.shapes import Email, In, Out
 from models.access import PLATFORM, Permission
-from models.database import Workspace
 from models.errors import NotFound, Unauthenticated
 from models.session import Opened, SignInSession, parse_refresh_token
 from models.user import User, UserStatus, credentials, find_credentials, note_refusal, who_signs_in
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/sessions", tags=["sign-in"], route_class=Door)
 

@@ -14,9 +14,9 @@ from api.shapes import Email, In, Language, Name, Out, Zone
 from models import jurisdiction, setup
 from models.access import Role
 from models.agency import Agency
-from models.database import Workspace
 from models.errors import Fault, Invalid
 from models.user import User
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/setup", tags=["sign-in"], route_class=Door)
 

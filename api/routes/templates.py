@@ -14,8 +14,8 @@ from api.paging import Page
 from api.shapes import Filter, In, Out
 from models.access import Permission
 from models.content import TemplateDocument
-from models.database import Workspace
 from models.template import Template, TemplateVersion, VersionState, templates_of
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/templates", tags=["templates"], route_class=Door)
 VersionNumber = Annotated[int, Field(ge=1, le=999_999)]

@@ -13,10 +13,10 @@ from api.gate import Can
 from api.paging import Page
 from api.shapes import Email, Filter, Language, Name, Out, Patch
 from models.access import Permission, Role
-from models.database import Workspace
 from models.ledger.action import Action
 from models.session import end_sessions
 from models.user import User, UserStatus, users_of
+from models.workspace import Workspace
 
 router = APIRouter(prefix="/users", tags=["people"], route_class=Door)
 Roles = Annotated[list[Role], Field(min_length=1, max_length=4)]

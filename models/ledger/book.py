@@ -16,7 +16,7 @@ from models.ledger.action import Action
 from models.rows import Change, Insert, Query
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 FORMAT = 1
 

@@ -19,12 +19,12 @@ from sqlmodel import Field
 from models.base import BYTES, Record, columns, id_field, instant_field, within
 from models.errors import KeyRefused, SealError
 from models.rows import Insert, Query
-from models.vault.cells import KID, lp, unwrap, wrap
+from models.vault.cells import KID, kid_of, lp, unwrap, wrap
 from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 
 class AgencyKey(Record, table=True):
@@ -94,8 +94,8 @@ class Vault:
         self._capacity = capacity
         self._lock = threading.Lock()
         self._keks: dict[tuple[UUID, int], bytes] = {}
-        self._ciphers: OrderedDict[tuple[UUID, bytes], tuple[UUID, AESGCM]] = OrderedDict()
-        self._current: dict[tuple[UUID, UUID], bytes] = {}
+        self._ciphers: OrderedDict[bytes, tuple[bytes, AESGCM]] = OrderedDict()  # by agency | kid
+        self._current: dict[bytes, bytes] = {}  # agency | subject -> kid
 
     def found(self, db: "Workspace") -> None:
         """Make a new agency's first keys: its KEK under the current epoch and a data key of its own."""
@@ -124,24 +124,24 @@ class Vault:
             self._keks[db.agency_id, epoch] = key
         return key
 
-    def cached(self, agency_id: UUID, kid: bytes) -> tuple[UUID, AESGCM] | None:
+    def cached(self, agency: bytes, kid: bytes) -> tuple[bytes, AESGCM] | None:
         """An opened key and whose it is, if this process holds it."""
-        return self._ciphers.get((agency_id, kid))
+        return self._ciphers.get(agency + kid)
 
-    def current(self, agency_id: UUID, subject_id: UUID) -> bytes | None:
+    def current(self, agency: bytes, subject: bytes) -> bytes | None:
         """The key id new cells of a subject are sealed under, if known here."""
-        return self._current.get((agency_id, subject_id))
+        return self._current.get(agency + subject)
 
-    def keep(self, agency_id: UUID, kid: bytes, subject_id: UUID, cipher: AESGCM, *, current: bool = False) -> None:
+    def keep(self, agency: bytes, kid: bytes, subject: bytes, cipher: AESGCM, *, current: bool = False) -> None:
         """Remember an opened key; the oldest leaves when the bound is reached."""
         with self._lock:
-            self._ciphers[agency_id, kid] = (subject_id, cipher)
+            self._ciphers[agency + kid] = (subject, cipher)
             if current:
-                self._current[agency_id, subject_id] = kid
+                self._current[agency + subject] = kid
             if len(self._ciphers) > self._capacity:
-                (agency, old), (subject, _) = self._ciphers.popitem(last=False)
-                if self._current.get((agency, subject)) == old:
-                    del self._current[agency, subject]
+                old, (whose, _) = self._ciphers.popitem(last=False)
+                if self._current.get(old[:16] + whose) == old[16:]:
+                    del self._current[old[:16] + whose]
 
     def forget(self) -> None:
         """Drop every opened key (after a rotation, or when tests change the tables underneath)."""
@@ -155,43 +155,44 @@ class KeyRing:
     """The keys one Workspace may use: its agency's, never another's. New keys reach the process only after commit."""
 
     def __init__(self, vault: Vault, db: "Workspace") -> None:
-        self._vault, self._db = vault, db
-        self._fresh: dict[bytes, tuple[UUID, AESGCM]] = {}
-        self._fresh_of: dict[UUID, bytes] = {}
+        self._vault, self._db, self._agency = vault, db, db.agency_id.bytes
+        self._fresh: dict[bytes, tuple[bytes, AESGCM]] = {}
+        self._fresh_of: dict[bytes, bytes] = {}
 
-    def opener(self, kid: bytes, subject_id: UUID) -> AESGCM:
-        """The cipher a cell names. Raises SealError for an unknown key or somebody else's."""
-        found = self._fresh.get(kid) or self._vault.cached(self._db.agency_id, kid)
-        if found is None:
-            self.fetch([kid])
-            found = self._vault.cached(self._db.agency_id, kid)
-        if found is None or found[0] != subject_id:
+    def openers(self, sealed: Iterable[bytes]) -> dict[bytes, AESGCM]:
+        """The ciphers these cells name, by kid | subject id: a cell opens only with the key of the subject it stands
+        with. Keys not open yet take one query. Raises SealError for bytes that are no cell."""
+        named = {kid_of(cell) for cell in sealed}
+        found = {kid: self._fresh.get(kid) or self._vault.cached(self._agency, kid) for kid in named}
+        missing = [kid for kid, key in found.items() if key is None]
+        for row in self._db.rows(_BY_KID, kids=missing) if missing else ():
+            found[row.kid] = key = (row.subject_id.bytes, self._open(row))
+            self._vault.keep(self._agency, row.kid, *key)
+        return {kid + key[0]: key[1] for kid, key in found.items() if key is not None}
+
+    def opener(self, cell: bytes, subject_id: UUID) -> AESGCM:
+        """The cipher one cell names. Raises SealError for an unknown key or somebody else's."""
+        cipher = self.openers([cell]).get(kid_of(cell) + subject_id.bytes)
+        if cipher is None:
             raise SealError
-        return found[1]
+        return cipher
 
     def sealer(self, subject_id: UUID) -> tuple[bytes, AESGCM]:
         """The current key of a subject. Raises SealError when it has none (destroyed, or never made)."""
-        if (fresh := self._fresh_of.get(subject_id)) is not None:
+        subject = subject_id.bytes
+        if (fresh := self._fresh_of.get(subject)) is not None:
             return fresh, self._fresh[fresh][1]
-        agency_id = self._db.agency_id
-        current = self._vault.current(agency_id, subject_id)
-        found = None if current is None else self._vault.cached(agency_id, current)
+        current = self._vault.current(self._agency, subject)
+        found = None if current is None else self._vault.cached(self._agency, current)
         if current is not None and found is not None:
             return current, found[1]
-        purpose = "agency" if subject_id == agency_id else "client"
+        purpose = "agency" if subject_id == self._db.agency_id else "client"
         rows = self._db.rows(_CURRENT, subject_id=subject_id, purpose=purpose)
         if not rows:
             raise SealError
         cipher = self._open(rows[0])
-        self._vault.keep(agency_id, rows[0].kid, subject_id, cipher, current=True)
+        self._vault.keep(self._agency, rows[0].kid, subject, cipher, current=True)
         return rows[0].kid, cipher
-
-    def fetch(self, kids: Iterable[bytes]) -> None:
-        """Open the named keys in one query, those not open yet."""
-        agency_id = self._db.agency_id
-        missing = [k for k in {*kids} if k not in self._fresh and self._vault.cached(agency_id, k) is None]
-        for row in self._db.rows(_BY_KID, kids=missing) if missing else ():
-            self._vault.keep(agency_id, row.kid, row.subject_id, self._open(row))
 
     def create(self, subject_id: UUID, purpose: str) -> None:
         """A new current data key for a subject."""
@@ -200,7 +201,7 @@ class KeyRing:
         row = {"kid": kid, "subject_id": subject_id, "purpose": purpose, "epoch": epoch, "wrapped": wrapped}
         db.insert(_ADD_KEY, [row | {"created_at": db.now}])
         if purpose != "index":
-            self._fresh[kid], self._fresh_of[subject_id] = (subject_id, AESGCM(key)), kid
+            self._fresh[kid], self._fresh_of[subject_id.bytes] = (subject_id.bytes, AESGCM(key)), kid
 
     def tag(self, purpose: str, value: str) -> bytes:
         """A look-up tag of a value (16 bytes), different in every agency and for every purpose."""
@@ -214,8 +215,8 @@ class KeyRing:
 
     def committed(self) -> None:
         """Hand new keys to the process: the transaction that made them is durable now."""
-        for kid, (subject_id, cipher) in self._fresh.items():
-            self._vault.keep(self._db.agency_id, kid, subject_id, cipher, current=True)
+        for kid, (subject, cipher) in self._fresh.items():
+            self._vault.keep(self._agency, kid, subject, cipher, current=True)
         self._fresh.clear()
         self._fresh_of.clear()
 

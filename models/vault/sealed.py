@@ -10,7 +10,7 @@ from models.errors import SealError
 from models.vault import cells
 
 if TYPE_CHECKING:
-    from models.database import Workspace
+    from models.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Sealed(Generic[T]):
         if self.name not in plain:
             plain[self.name] = self.open(row)
             if getattr(row, self.column) is not None:
-                _workspace(row).note_opened(row.__tablename__, self.name, row.id, row.subject_id)
+                _workspace(row).note_opened(row.__tablename__, self.name, {row.id.bytes: row.subject_id.bytes})
         return plain[self.name]
 
     def __set__(self, row: Any, value: T | None) -> None:
@@ -54,7 +54,7 @@ class Sealed(Generic[T]):
             if row.seal_rev:
                 raise SealError  # a sealed row has every cell; this one was taken away
             return None
-        cipher = _workspace(row).keys.opener(cells.kid_of(cell), row.subject_id)
+        cipher = _workspace(row).keys.opener(cell, row.subject_id)
         return cells.open_(cipher, cell, self.place(row))
 
     def place(self, row: Any) -> bytes:
@@ -80,10 +80,10 @@ def _plain(row: Any) -> dict[str, Any]:
 
 
 def _workspace(row: Any) -> "Workspace":
-    db = object_session(row)
-    if db is None:
+    session = object_session(row)
+    if session is None:
         raise SealError  # a row that left its Workspace opens nothing
-    return db  # type: ignore[return-value]
+    return session.workspace  # type: ignore[attr-defined, no-any-return]
 
 
 def reseal(row: Any) -> None:

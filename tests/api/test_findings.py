@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from api.passwords import HASHES
 from models.access import Permission
 from models.agency import Custody
-from models.database import make_engine
+from models.engine import make_engine
 from models.user import User
 from tests.api.contract import client, good, plan
 from tests.api.test_races import at_once

@@ -15,10 +15,10 @@ import orjson
 import pytest
 
 from models.client import clients_of
-from models.database import Workspace
 from models.ledger import book
 from models.vault.keys import Vault
 from models.vault.roots import FileRoot
+from models.workspace import Workspace
 from tests import world as worlds
 from tests.cli.program import PATIENCE, Program, Writers
 from tests.postgres import Postgres

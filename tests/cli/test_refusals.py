@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import migrations
 from api.cli import house
 from api.cli.say import Trouble
-from models.database import make_engine
+from models.engine import make_engine
 from models.vault.roots import FileRoot
 from tests.cli.program import Program
 from tests.postgres import Urls

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from api import worker
 from models import idempotency
-from models.database import Workspace, make_engine
+from models.engine import make_engine
 from models.session import SignInSession
 from models.user import User
+from models.workspace import Workspace
 from tests.cli.program import Program, Ran
 from tests.postgres import Urls, _wheel
 from tests.world import World

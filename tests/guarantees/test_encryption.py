@@ -24,7 +24,6 @@ from models.agency import agency_ids
 from models.base import ID, MODELS, table_of
 from models.checklist import ChecklistItem, PlanSection
 from models.client import Client
-from models.database import Workspace
 from models.errors import KeyRefused, SealError
 from models.ledger.action import Action
 from models.plan import Plan
@@ -33,6 +32,7 @@ from models.user import User
 from models.vault import cells
 from models.vault.keys import DataKey, Vault
 from models.vault.sealed import sealed_fields
+from models.workspace import Workspace
 from tests import world as worlds
 from tests.conftest import Api
 from tests.factories import Scene, behind, doer, operations, stage
@@ -118,7 +118,7 @@ def stored(world: World) -> dict[tuple[str, str], list[Any]]:
 
     def read(db: Workspace) -> None:
         for model, name in SEALED:
-            rows = db.execute(sa.select(model)).scalars()
+            rows = db.mapped.execute(sa.select(model)).scalars()
             found.setdefault((str(model.__tablename__), name), []).extend(getattr(row, name) for row in rows)
 
     for agency_id in world.database.transact(Actor.system(PLATFORM), agency_ids):
@@ -258,7 +258,7 @@ class Rows:
 
         def write(db: Workspace) -> tuple[UUID, UUID]:
             there = sa.select(ChecklistItem.id).where(ChecklistItem.plan_id == plan_id).order_by(ChecklistItem.id)
-            ids = list(db.execute(there).scalars())[:2]
+            ids = list(db.mapped.execute(there).scalars())[:2]
             for item_id in ids:
                 item = db.claim(ChecklistItem, item_id)
                 item.personalise(db, text=f"words of {item_id}", detail="with Dana")
@@ -544,7 +544,7 @@ def test_attack_64_an_opened_row_cannot_be_printed_pickled_copied_or_dumped(worl
             _ = Client.alias == CANARY
         plain = {k: v for k, v in vars(row).items() if k not in ("_plain", "_sa_instance_state")}
         assert CANARY not in repr(plain)
-        db.expire_all()
+        db.reread()
         assert CANARY not in repr(vars(row))
 
     world.run("ana", Permission.CLIENT_READ, try_all)
@@ -593,7 +593,7 @@ def test_the_fast_lane_answers_what_the_orm_answers(api: Api) -> None:
 
 def _both(db: Workspace, model: Any, query: Query) -> tuple[list[Any], list[Any]]:
     names = [c.name.removesuffix("_sealed") for c in table_of(model).c]
-    slow = db.execute(sa.select(model).order_by(model.id)).scalars().all()
+    slow = db.mapped.execute(sa.select(model).order_by(model.id)).scalars().all()
     fast = [{n: getattr(row, n) for n in names} for row in db.rows(query)]
     return fast, [{n: getattr(row, n) for n in names} for row in slow]
 

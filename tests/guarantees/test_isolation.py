@@ -12,13 +12,14 @@ from sqlmodel import SQLModel
 from models.access import GRANTS, PLATFORM, Actor, Permission
 from models.base import MODELS, agency_tables
 from models.client import Client
-from models.database import UnexplainedWrite, Workspace
 from models.errors import Forbidden, NotFound
 from models.ledger import book
 from models.ledger.action import Action
+from models.orm import UnexplainedWrite
 from models.plan import Plan
 from models.template import Template
 from models.user import User
+from models.workspace import Workspace
 from tests.conftest import Api
 from tests.factories import OF_CLIENTS, RECIPES, Operation, Scene, behind, granted, operations, stage
 from tests.postgres import Urls
@@ -128,7 +129,7 @@ class TestTheService:
         answer = api.get("ada", "/v1/agency", headers=headers)
         assert answer.json()["id"] == str(api.world.agency_id("Harbor"))
         api.post("ana", "/v1/clients", {"alias": "Heron"}, headers=headers)
-        seen = api.world.system(lambda db: list(db.exec(sa.select(Client)).scalars()), "Lighthouse")
+        seen = api.world.system(lambda db: list(db.mapped.exec(sa.select(Client)).scalars()), "Lighthouse")
         assert not seen
 
     def test_the_refusal_of_a_foreign_id_is_an_entry_here_and_none_there(self, api: Api) -> None:
@@ -345,15 +346,15 @@ class TestTheWorkspace:
     def test_attack_40_what_the_walls_do_not_cover_is_refused(self, world: World, statement: Any) -> None:
         """text(), Core selects and bulk writes never run in a Workspace."""
         with pytest.raises(UnexplainedWrite):
-            world.run("sol", Permission.CLIENT_READ, lambda db: db.execute(statement))
+            world.run("sol", Permission.CLIENT_READ, lambda db: db.mapped.execute(statement))
 
     def test_attack_40_a_row_of_another_agency_is_refused_at_flush(self, world: World) -> None:
         """Even when a verb would explain it."""
 
         def plant(db: Workspace) -> None:
             row = Template(agency_id=world.agency_id("Lighthouse"), title="planted", created_at=db.now)
-            db.add(row)
-            db._claimed.add(row.id)
+            db.mapped.add(row)
+            db.claimed.add(row.id)
             db.record(Action.TEMPLATE_CREATED, row)
 
         with pytest.raises(UnexplainedWrite):
@@ -416,7 +417,7 @@ class TestTheWorkspace:
         for who in ("ada", "aud"):
             for permission in GRANTS[PEOPLE[who][1]]:
                 for model in (Client, Plan):
-                    found = world.run(who, permission, lambda db, m=model: list(db.exec(sa.select(m)).scalars()))
+                    found = world.run(who, permission, lambda db, m=model: list(db.mapped.exec(sa.select(m)).scalars()))
                     assert not found, (who, permission)
 
     def test_attack_38_a_pooled_connection_remembers_no_agency(self, world: World) -> None:
@@ -430,7 +431,9 @@ class TestTheWorkspace:
         for _ in range(6):
             with pytest.raises(ZeroDivisionError):
                 world.run("ana", Permission.CLIENT_READ, explode)
-            seen = world.run("other", Permission.CLIENT_READ, lambda db: list(db.exec(sa.select(Client)).scalars()))
+            seen = world.run(
+                "other", Permission.CLIENT_READ, lambda db: list(db.mapped.exec(sa.select(Client)).scalars())
+            )
             assert not seen
             with world.database.engine.connect() as connection:
                 if world.database.engine.dialect.name == "postgresql":
@@ -460,7 +463,7 @@ class TestTheWorkspace:
 
 
 def _ids(world: World, who: str, statement: Any) -> set[UUID]:
-    return set(world.run(who, Permission.CLIENT_READ, lambda db: list(db.execute(statement).scalars())))
+    return set(world.run(who, Permission.CLIENT_READ, lambda db: list(db.mapped.execute(statement).scalars())))
 
 
 def test_attack_41_a_foreign_key_to_another_agency_is_told_as_404(api: Api, urls: Urls) -> None:

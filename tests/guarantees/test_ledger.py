@@ -14,12 +14,13 @@ from models.access import Permission
 from models.base import table_of
 from models.checklist import ChecklistItem
 from models.client import Client
-from models.database import UnexplainedWrite, Workspace
 from models.ledger import book
 from models.ledger.action import Action
 from models.ledger.book import LedgerEntry, LedgerHead
+from models.orm import UnexplainedWrite
 from models.rows import Change
 from models.vault.sealed import row_digest
+from models.workspace import Workspace
 from tests.conftest import Api
 from tests.factories import RECIPES, behind, doer, entry_count, operations, stage
 from tests.postgres import Urls
@@ -189,7 +190,7 @@ class TestUnexplainedWrites:
         client_id = world.client()
 
         def add(db: Workspace) -> None:
-            db.add(Client(agency_id=db.agency_id, opened_on="2027-01-01", created_at=db.now))
+            db.mapped.add(Client(agency_id=db.agency_id, opened_on="2027-01-01", created_at=db.now))
 
         for work in (add, lambda db: db.delete(db.find(Client, client_id))):
             with pytest.raises(UnexplainedWrite):

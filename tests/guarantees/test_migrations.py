@@ -12,7 +12,7 @@ from alembic import command
 import migrations
 from migrations import Fit
 from models.base import table_of
-from models.database import make_engine
+from models.engine import make_engine
 from models.template import TemplateVersion, VersionState
 from tests.factories import behind
 from tests.postgres import Server, Urls
@@ -89,9 +89,7 @@ def test_check_does_find_a_difference(engine: sa.Engine) -> None:
 
 def test_two_upgrades_at_once_make_one_database(empty: Urls, engine: sa.Engine) -> None:
     """Two servers started together: one migrates, the other waits, both end well."""
-    run = (
-        "import sys, migrations; from models.database import make_engine; migrations.upgrade(make_engine(sys.argv[1]))"
-    )
+    run = "import sys, migrations; from models.engine import make_engine; migrations.upgrade(make_engine(sys.argv[1]))"
     both = [
         subprocess.Popen([sys.executable, "-c", run, empty.owner], cwd=migrations.FOLDER.parent, stderr=subprocess.PIPE)
         for _ in range(2)

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from models.access import BEFORE_OWN_PASSWORD, GRANTS, REACH, Permission, Reach, Role
 from models.base import MODELS
-from models.database import Workspace
 from models.errors import Conflict
 from models.user import User, joined
+from models.workspace import Workspace
 from tests.conftest import Api
 from tests.factories import OF_CLIENTS, operations, stage
 from tests.world import PEOPLE, World
@@ -125,7 +125,7 @@ def test_no_permission_of_theirs_shows_a_clients_row(world: World) -> None:
     assert len(models) >= 6
 
     def count(db: Workspace) -> int:
-        return sum(len(list(db.exec(sa.select(model)).scalars())) for model in models)
+        return sum(len(list(db.mapped.exec(sa.select(model)).scalars())) for model in models)
 
     for who in ("aud", "ada"):
         for permission in GRANTS[PEOPLE[who][1]]:

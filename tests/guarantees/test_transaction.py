@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from models.access import Permission
 from models.base import table_of
 from models.client import Client
-from models.database import Unit, Workspace
+from models.database import Unit
 from models.errors import Unavailable
 from models.idempotency import IdempotencyKey
 from models.ledger import book
 from models.ledger.action import Action
+from models.workspace import Workspace
 from tests.conftest import Api
 from tests.factories import RECIPES, behind, doer, entry_count, operations, stage
 from tests.postgres import Urls
@@ -82,7 +83,7 @@ class TestCommitPrecedesTheAnswer:
         answer = api.post("ana", "/v1/clients", {"alias": "Wren"})
         assert answer.status_code >= (400 if kind == "sqlite" else 500)  # SQLite: a foreign key, told as 404
         assert "Wren" not in answer.text
-        assert not api.world.system(lambda db: list(db.execute(sa.select(Client)).scalars()))
+        assert not api.world.system(lambda db: list(db.mapped.execute(sa.select(Client)).scalars()))
 
     def test_new_keys_reach_the_process_only_after_the_commit(self, api: Api) -> None:
         """A client whose making failed leaves no key behind that a later cell could be sealed under."""
@@ -139,7 +140,7 @@ class TestUnitsOfOneTransaction:
         assert [type(u.error).__name__ for u in units] == [
             "NoneType", "NotFound", "NoneType", "ZeroDivisionError", "Conflict", "NoneType",
         ]  # fmt: skip
-        seen = world.system(lambda db: {row.id for row in db.execute(sa.select(Client)).scalars()})
+        seen = world.system(lambda db: {row.id for row in db.mapped.execute(sa.select(Client)).scalars()})
         assert seen == {client_id, *(u.value for u in units if u.error is None)}
         actions = [(e["action"], e["outcome"]) for e in world.entries()[before:]]
         created, denied = ("client.created", "ok"), ("access.denied", "denied")
@@ -157,7 +158,7 @@ class TestUnitsOfOneTransaction:
         def look(actor: Any) -> Unit[Any]:
             def work(db: Workspace) -> list[Any]:
                 db.become(actor, Permission.CLIENT_READ)
-                return list(db.execute(sa.select(Client.id)).scalars())
+                return list(db.mapped.execute(sa.select(Client.id)).scalars())
 
             return Unit(actor.agency_id, work)
 
@@ -174,7 +175,7 @@ class TestUnitsOfOneTransaction:
         world.database.run(units)
         restore()
         assert all(isinstance(u.error, Unavailable) and u.value is None for u in units)
-        assert not world.system(lambda db: list(db.execute(sa.select(Client)).scalars()))
+        assert not world.system(lambda db: list(db.mapped.execute(sa.select(Client)).scalars()))
         world.database.run(again := self.units(world, [self.open_one]))
         assert again[0].error is None
 

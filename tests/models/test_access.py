@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from models.access import GRANTS, REACH, Actor, Permission, Reach, Role
 from models.client import Assignment, Client, ClientStatus, ExternalId, assignments_of
-from models.database import Workspace
 from models.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from models.ledger.action import Action
 from models.rows import Query
+from models.workspace import Workspace
 from tests.world import World
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from models.access import Permission
 from models.client import Assignment, Client
-from models.database import Workspace
 from models.errors import Conflict
 from models.plan import Plan
 from models.review import Review, ReviewKind, ReviewState, ReviewStatus, day_bounds, later, reviews_of, state_of
+from models.workspace import Workspace
 from tests.world import World
 
 NEW_YORK = "America/New_York"
@@ -201,6 +201,6 @@ def test_the_assignments_follow_the_clients_attention(rhythm: Rhythm) -> None:
     rhythm.schedule(due)
     statement = sa.select(Assignment).where(Assignment.client_id == rhythm.client)
     found = rhythm.run(
-        lambda db: [row.attention_at for row in db.execute(statement).scalars()], Permission.ASSIGNMENT_READ
+        lambda db: [row.attention_at for row in db.mapped.execute(statement).scalars()], Permission.ASSIGNMENT_READ
     )
     assert found == [due]

@@ -9,7 +9,6 @@ import pytest
 import time_machine
 
 from models.access import Actor, Kind, Permission
-from models.database import Workspace
 from models.errors import Unauthenticated
 from models.session import (
     ABSOLUTE,
@@ -23,6 +22,7 @@ from models.session import (
     parse_refresh_token,
 )
 from models.user import User
+from models.workspace import Workspace
 from tests.world import World
 
 
