@@ -21,7 +21,7 @@ from starlette.responses import Response
 from api import json_gate
 from api.errors import answer, from_pydantic, unknown_parameter
 from api.gate import Errand, Front, Gate, OpenDoor, admit, bearer
-from api.shapes import Out
+from api.shapes import written
 from models import idempotency
 from models.database import Unit
 from models.errors import DomainError, Fault, Invalid, NotFound
@@ -222,20 +222,19 @@ class _Operation:
             return value
         if value is None:
             return Response(status_code=204)
-        headers = {}
-        version = getattr(value, "version", None)
-        if version is not None:
+        said, headers = vars(value), {}
+        if (version := said.get("version")) is not None:
             headers["etag"] = etag = f'"{version}"'
             if request.method == "GET" and value.still and etag in request.headers.get("if-none-match", ""):
                 return Response(status_code=304, headers=headers)
-        if self.status == 201 and isinstance(value, Out) and value.home:
+        if self.status == 201 and value.home:
             headers["location"] = value.address()
-        if getattr(value, "language", None) and "content-language" not in headers:
-            headers["content-language"] = value.language
-        if isinstance(page := getattr(value, "page", None), BaseModel) and page.next_cursor:  # type: ignore[attr-defined]
-            headers["link"] = _next_link(request, page.next_cursor)  # type: ignore[attr-defined]
-        content = value.__pydantic_serializer__.to_json(value)
-        return Response(content, self.status, headers, JSON)
+        if language := said.get("language"):
+            headers["content-language"] = language
+        page = said.get("page")
+        if page is not None and page.next_cursor:
+            headers["link"] = _next_link(request, page.next_cursor)
+        return Response(written(value), self.status, headers, JSON)
 
 
 def _only_model(route: APIRoute, fields: list[Any]) -> type[BaseModel] | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, Field
 
+from api.shapes import Out
 from models.base import EPOCH
 from models.errors import Fault, Invalid
 from models.workspace import Workspace
@@ -17,14 +18,14 @@ from models.workspace import Workspace
 T = TypeVar("T", bound=BaseModel)
 
 
-class PageInfo(BaseModel):
+class PageInfo(Out):
     """Where the list goes on."""
 
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
     limit: int = Field(description="Rows a page holds at most.")
 
 
-class Page(BaseModel, Generic[T]):
+class Page(Out, Generic[T]):
     """One page of a list."""
 
     data: list[T]

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pydantic import BaseModel
+from api.shapes import Out
 
 
-class Progress(BaseModel):
+class Progress(Out):
     """How many tickable items stand where; `total` leaves out what was declined. It never says how safe anybody is."""
 
     done: int

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from uuid import UUID
 from zoneinfo import available_timezones
 
+import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -39,12 +40,27 @@ class Filter(BaseModel):
 
 
 class Out(BaseModel):
-    """An answer. `home` is the collection its own address lies in; `again` renders it by id for a replayed request."""
+    """An answer. `home` is the collection its own address lies in; `again` renders it by id for a replayed request.
+
+    It is made of our own typed values, which mypy has checked: nothing is validated again when one is made.
+    """
 
     model_config = ConfigDict(use_attribute_docstrings=True)
     home: ClassVar[str | None] = None
     #: Whether everything shown is the row's own, so that an unchanged version means an unchanged answer (304).
     still: ClassVar[bool] = False
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None:
+            """Keep the members as they are given; those not given take their defaults."""
+            object.__setattr__(self, "__dict__", self._defaults | values if self._defaults else values)
+
+    _defaults: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._defaults = {name: f.default for name, f in cls.model_fields.items() if not f.is_required()}
 
     def address(self) -> str:
         """Where what was just made can be found."""
@@ -54,6 +70,19 @@ class Out(BaseModel):
     def again(cls, db: "Workspace", row_id: UUID) -> Self:
         """The same answer from the row as it is today, under today's permissions."""
         raise NotImplementedError(f"{cls.__name__} cannot be replayed")
+
+
+def written(answer: BaseModel) -> bytes:
+    """An answer as JSON: instants in UTC with Z, choices by their value."""
+    return orjson.dumps(answer, _members, orjson.OPT_UTC_Z)
+
+
+def _members(value: Any) -> Any:
+    if isinstance(value, Out):
+        return value.__dict__
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no place in an answer")
 
 
 # Bidirectional overrides make a screen say something else than what is stored; the others are invisible or end lines.

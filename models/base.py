@@ -205,7 +205,7 @@ def _describe(mapper: Mapper[Any], model: type) -> None:
 
 def table_of(model: type[SQLModel]) -> Any:
     """The table of a model, for statements of the fast lane."""
-    return model.__table__  # type: ignore[attr-defined, misc]
+    return model.__table__  # type: ignore[attr-defined]
 
 
 def columns(model: type[SQLModel]) -> Any:
