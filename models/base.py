@@ -26,12 +26,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _set_int, _set_safe = UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[attr-defined, misc]
 
+_UNKNOWN = SafeUUID.unknown  # an enum's member is slow to look up
+
 
 def uuid_of(raw: bytes) -> UUID:
     """UUID(bytes=raw) at a third of its cost: a plan holds a hundred of them, and these come from our own columns."""
     made = UUID.__new__(UUID)
     _set_int(made, int.from_bytes(raw))
-    _set_safe(made, SafeUUID.unknown)
+    _set_safe(made, _UNKNOWN)
     return made
 
 

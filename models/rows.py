@@ -7,11 +7,12 @@ All compile once per dialect and run without the ORM, which costs more than the 
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 import sqlalchemy.dialects.postgresql
@@ -50,32 +51,43 @@ class _Compiled:
 
     sql: str
     binds: tuple[tuple[str, Processor, Any, bool], ...]  # name, how to write it, what it is if not given, must it be
-    names: tuple[str, ...]
-    positional: bool
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
 
-    def arguments(self, params: dict[str, Any]) -> Any:
+    def arguments(self, params: dict[str, Any]) -> list[Any]:
         """Parameters as the driver wants them. A missing one is a programmer's error: KeyError."""
-        bound = [
+        return [
             (params[n] if process is None else process(params[n])) if required or n in params else ready
             for n, process, ready, required in self.binds
         ]
-        return bound if self.positional else dict(zip(self.names, bound, strict=True))
+
+    def many(self, rows: Sequence[dict[str, Any]]) -> list[Any]:
+        """Parameters of many rows that give the same names, column by column."""
+        columns: list[Iterable[Any]] = []
+        for name, process, ready, required in self.binds:
+            if required or name in rows[0]:
+                given = [row[name] for row in rows]
+                columns.append(given if process is None else map(process, given))
+            else:
+                columns.append(repeat(ready, len(rows)))
+        return list(zip(*columns, strict=True))
 
 
 def _compile(statement: Any, dialect: sa.Dialect, width: int = 0) -> _Compiled:
     """`width`: how many of a SELECT's columns are shown; those behind them stay as the driver gives them."""
-    compiled = statement.compile(dialect=dialect)
-    order = compiled.positiontup if compiled.positional else list(compiled.binds)
+    compiled = statement.compile(dialect=_positional(cast(Any, type(dialect))))
     columns = list(statement.selected_columns)[:width] if width else ()
     read = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
     return _Compiled(
         compiled.string,
-        tuple(_bind(name, compiled.binds[name], dialect) for name in order),
-        tuple(order),
-        bool(compiled.positional),
+        tuple(_bind(name, compiled.binds[name], dialect) for name in compiled.positiontup),
         tuple((i, process) for i, process in read if process is not None),
     )
+
+
+@cache
+def _positional(kind: Any) -> sa.Dialect:
+    """The dialect with parameters in order (?, %s): named ones would be put into a dictionary and taken out again."""
+    return cast(sa.Dialect, kind(paramstyle="qmark" if kind.name == "sqlite" else "format"))
 
 
 def _bind(name: str, bind: Any, dialect: sa.Dialect) -> tuple[str, Processor, Any, bool]:
@@ -293,13 +305,17 @@ class Insert:
         compiled = self._compiled.get(db.dialect.name)
         if compiled is None:
             compiled = self._compiled[db.dialect.name] = self._compile(db.dialect)
-        arguments = [compiled.arguments(self._whole(db, row)) for row in rows]
-        if len(arguments) == 1:
-            changed: int = db.driver.execute(compiled.sql, arguments[0]).rowcount
+        whole = [self._whole(db, row) for row in rows]
+        if len(whole) == 1:
+            changed: int = db.driver.execute(compiled.sql, compiled.arguments(whole[0])).rowcount
             return changed
+        alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+        for row in whole:
+            alike.setdefault(frozenset(row), []).append(row)
         cursor = db.driver.cursor()
-        cursor.executemany(compiled.sql, arguments)
-        return len(arguments)
+        for group in alike.values():
+            cursor.executemany(compiled.sql, compiled.many(group))
+        return len(whole)
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
         values = {c.name: sa.bindparam(c.name, self._defaults[c.name], type_=c.type) for c in self.table.c}

@@ -1,6 +1,7 @@
 """Serving: every reason not to, then uvicorn until a signal says stop."""
 
 import contextlib
+import gc
 import ipaddress
 import os
 import signal
@@ -98,6 +99,9 @@ def run(house: House, port: socket.socket, announce: Announce) -> None:
     for number in SIGNALS:  # uvicorn raises a signal again after draining; by default that would end in an error code
         signal.signal(number, lambda *_: None)
     gone = _watch(house, server)
+    gc.collect()
+    gc.freeze()  # what is here now stays: no need to look through it again and again for something to throw away
+    gc.set_threshold(10_000, 10, 10)
     log.logger().info("serving", port=house.settings.port, pid=os.getpid(), version=VERSION, database=_kind(house))
     server.run(sockets=[port])
     log.logger().info("stopped", pid=os.getpid())
