@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from api import log, openapi
 from api.errors import answer, problem
 from api.lane import Lane
+from api.limits import Limits
 from api.middleware import Shell
 from api.passwords import Passwords
 from api.routes import (
@@ -38,6 +39,10 @@ from api.tokens import Tokens
 from models.database import Database
 
 VERSION = "0.1.0"
+DESCRIPTION = (
+    "Safety plans kept useful and safe, for domestic-violence advocates. Not an emergency service. Every answer says "
+    "in RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11) how many more may be asked for."
+)
 RESOURCES = (
     sessions,
     me,
@@ -70,7 +75,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app = FastAPI(
         title="Waypost",
         version=VERSION,
-        description="Safety plans kept useful and safe, for domestic-violence advocates. Not an emergency service.",
+        description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -82,6 +87,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.settings, app.state.database = settings, database
     app.state.tokens, app.state.passwords = Tokens(service_keys), Passwords(service_keys)
     app.state.metrics_token = settings.metrics_token()
+    app.state.limits = Limits(settings, service_keys.email_tag)
     for resource in RESOURCES:
         app.include_router(resource.router, prefix="/v1")
     app.include_router(service.router)

@@ -97,13 +97,14 @@ class _Operation:
         state = request.app.state
         origin = Origin(request.state.request_id, request.state.ip, request.state.agent)
         shown = request.headers.getlist("authorization")
-        claims = bearer(shown[0] if len(shown) == 1 else None, state.tokens) if self.gate else None
+        known = request.state.claims  # the shell has charged her for this request already
+        claims = (known or bearer(shown[0] if len(shown) == 1 else None, state.tokens)) if self.gate else None
         values, named = self._path(request)
         values |= self._query(request)
         raw = await _read(request, MOST_BODY if self.gate else MOST_PUBLIC_BODY)
         values |= self._body(request, raw)
         values |= self._if_match(request)
-        front = Front(state.lane, state.passwords, state.tokens, origin)
+        front = Front(state.lane, state.passwords, state.tokens, origin, request.state.meter)
         if self.is_async:
             if self.gate and claims:
                 values[self.door_name] = Errand(front, state.lane, claims, self.gate.permission)

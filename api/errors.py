@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.limits import RateLimited
 from api.log import logger
 from api.problems import PROBLEMS, spoken_fault
 from models.errors import DomainError, Fault, Invalid, KeyRefused, SealError, Stale, Unavailable
@@ -60,7 +61,7 @@ def problem(
 def answer(request: Request, error: BaseException) -> Response:
     """The answer for any error. What is not a refusal of ours is hidden whole, and logged by its kind alone."""
     headers: dict[str, str] = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | RateLimited):
         headers["retry-after"] = str(error.retry_after)
     if isinstance(error, Stale):
         headers["etag"] = f'"{error.current}"'

@@ -8,6 +8,7 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.lane import Lane
+from api.limits import Meter
 from api.passwords import Passwords
 from api.tokens import Claims, Tokens
 from models.access import PLATFORM, Actor, Kind, Permission
@@ -64,10 +65,10 @@ class OpenDoor:
 
 
 class Front:
-    """What a public route works with: the lane, passwords, tokens, and where the request came from."""
+    """What a public route works with: the lane, passwords, tokens, where the request came from, and what it costs."""
 
-    def __init__(self, lane: Lane, passwords: Passwords, tokens: Tokens, origin: Origin) -> None:
-        self._lane, self.passwords, self.tokens, self.origin = lane, passwords, tokens, origin
+    def __init__(self, lane: Lane, passwords: Passwords, tokens: Tokens, origin: Origin, meter: Meter) -> None:
+        self._lane, self.passwords, self.tokens, self.origin, self.meter = lane, passwords, tokens, origin, meter
 
     async def as_platform(self, work: Callable[[Workspace], T]) -> T:
         """A unit that sees the platform's own rows and who signs in where, no agency's content."""

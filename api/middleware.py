@@ -1,4 +1,4 @@
-"""The shell around every request: id, host, headers that are always there, one log line, and the last resort."""
+"""The shell around every request: id, rate limit, host, headers always there, one log line, and the last resort."""
 
 import ipaddress
 import random
@@ -12,9 +12,13 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from api.errors import answer, problem
+from api.gate import bearer
+from api.limits import Meter, RateLimited
 from api.log import logger
 from api.metrics import answered
 from api.settings import Settings
+from api.tokens import Claims, Tokens
+from models.errors import Unauthenticated
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -28,6 +32,7 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PAGES = ("/docs", "/setup", "/problems/", "/static/")
+FREE = ("/health/", "/static/")  # cheap, and asked by machines that would restart us for a 429
 #: Headers every answer has unless it says otherwise.
 ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -65,16 +70,18 @@ class Shell:
         state.request_id = given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         state.ip, state.agent, state.code, state.actor = self._client(scope, headers), _device(headers), None, None
         state.template = "/static" if scope["path"].startswith("/static/") else "unmatched"
+        state.claims, state.meter = None, Meter(request.app.state.limits, state.ip)
         status = 500
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _dressed(message["headers"], scope["path"], state.request_id)
+                message["headers"] = _dressed(message["headers"], scope["path"], state)
             await send(message)
 
         try:
+            self._charge(request, headers)
             if _TWO_ADDRESSES.search(scope.get("raw_path") or b""):
                 await problem(request, "not-found")(scope, receive, sending)
             elif not self._known_host(headers):
@@ -84,6 +91,15 @@ class Shell:
         except Exception as error:  # noqa: BLE001 - the last resort: nothing of an error ever leaves
             await answer(request, error)(scope, receive, sending)
         _tell(scope, status, time.perf_counter() - started, state)
+
+    def _charge(self, request: Request, headers: Headers) -> None:
+        """Take the request from somebody's quota, before anything is done for her. Raises RateLimited. Nothing keeps
+        anybody from leaving: the quick exit goes on without a quota."""
+        path, state = request.scope["path"], request.state
+        if not path.startswith(FREE):
+            state.claims = _known(headers, request.app.state.tokens)
+            if not state.meter.charge(state.claims) and path != "/exit":
+                raise RateLimited(state.meter.shown)
 
     def _known_host(self, headers: Headers) -> bool:
         sent = headers.getlist("host")
@@ -103,6 +119,15 @@ class Shell:
         return peer
 
 
+def _known(headers: Headers, tokens: Tokens) -> Claims | None:
+    """Who shows one good token. A bad one is refused by the door; until then its sender is nobody."""
+    shown = headers.getlist("authorization")
+    try:
+        return bearer(shown[0], tokens) if len(shown) == 1 else None
+    except Unauthenticated:
+        return None
+
+
 def _device(headers: Headers) -> str | None:
     """A coarse class of device: enough for "that was not me", too little to recognise anybody."""
     agent = headers.get("user-agent", "").lower()
@@ -113,14 +138,15 @@ def _device(headers: Headers) -> str | None:
     return "browser" if "mozilla" in agent else "program"
 
 
-def _dressed(headers: list[tuple[bytes, bytes]], path: str, request_id: str) -> list[tuple[bytes, bytes]]:
+def _dressed(headers: list[tuple[bytes, bytes]], path: str, state: Any) -> list[tuple[bytes, bytes]]:
     """An answer's headers with those that are always there; only the content security policy is never its own."""
     always = _FILE if path.startswith("/static/") else _PAGE if path.startswith(PAGES) else _API
     own = {name for name, _ in headers}
     return [
         *headers,
         *(pair for name, pair in always.items() if name not in own),
-        (b"x-request-id", request_id.encode()),
+        *state.meter.headers(),
+        (b"x-request-id", state.request_id.encode()),
     ]
 
 

@@ -47,9 +47,28 @@ _SHOWN = {
     421: "host-unknown",
     422: "invalid",
     428: "precondition-required",
+    429: "rate-limited",
     500: "internal-error",
     503: "database-busy",
     507: "storage-full",
+}
+#: What a 429 says in its headers; the first two stand on every answer.
+_LIMITS: Schema = {
+    "RateLimit-Policy": {
+        "description": "The limit this request was counted under: its name, q requests in w seconds.",
+        "schema": {"type": "string"},
+        "example": '"person";q=600;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of that limit: at most r requests within the next t seconds.",
+        "schema": {"type": "string"},
+        "example": '"person";r=0;t=1',
+    },
+    "Retry-After": {
+        "description": "Seconds after which there is room for one more request.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 1,
+    },
 }
 _KEY = {
     "name": "Idempotency-Key",
@@ -104,7 +123,8 @@ def _refusal(status: int) -> Schema:
         "retryable": known.retryable,
     }
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
-    return {"description": known.title["en"], "content": {"application/problem+json": content}}
+    refusal = {"description": known.title["en"], "content": {"application/problem+json": content}}
+    return refusal | ({"headers": _LIMITS} if status == 429 else {})
 
 
 def _complete(method: str, operation: Schema, schemas: Schema) -> None:
@@ -123,7 +143,7 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             _show_answer(response, schemas)
-    statuses = {401, 403, 421, 422, 500, 503} if guarded else {401, 421, 422, 500, 503}
+    statuses = {401, 421, 422, 429, 500, 503} | ({403} if guarded else set())
     statuses |= {404} if any(p["in"] == "path" for p in parameters) else set()
     statuses |= {400, 413, 415} if body else {413}
     statuses |= {409, 507} if method != "get" else set()

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     """Addresses whose X-Forwarded-For is believed (JSON list). Default: nobody's."""
     queue: Annotated[int, Field(ge=8, le=10_000)] = 256
     """Requests that may wait for the database; more are told to come back (503)."""
+    rate_limit: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    """Requests a minute a person may make; more are told when to come back (429)."""
+    rate_limit_address: Annotated[int, Field(ge=1, le=1_000_000)] = 120
+    """Requests a minute from one network (/24, or /56 of IPv6) by whoever shows no good token."""
     docs: bool = True
     """Serve /docs and /openapi.json."""
     log_level: str = "INFO"

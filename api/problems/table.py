@@ -1027,6 +1027,44 @@ _problem(
     request="POST /v1/clients\nIdempotency-Key: 7f3a-first-visit",
 )
 
+# -- 429: not so fast -------------------------------------------------------------------------------------------------
+
+_problem(
+    429,
+    "rate-limited",
+    ("Too many requests", "Demasiadas solicitudes"),
+    (
+        "Too many requests came in too short a time, so this one was not looked at. Wait as long as Retry-After says.",
+        "Llegaron demasiadas solicitudes en poco tiempo y esta no se atendió. Espere lo que indica Retry-After.",
+    ),
+    (
+        (
+            "Each person has a number of requests a minute, and so has each network for whoever is not signed in; for "
+            "failed sign-ins the number is small, so that passwords cannot be guessed by trying. `RateLimit-Policy` "
+            "names the limit, `RateLimit` says what is left."
+        ),
+        (
+            "Cada persona tiene un número de solicitudes por minuto, y también cada red para quien no ha iniciado "
+            "sesión; para los inicios de sesión fallidos el número es pequeño, para que no se adivinen contraseñas a "
+            "fuerza de probar. `RateLimit-Policy` nombra el límite y `RateLimit` dice cuánto queda."
+        ),
+    ),
+    (
+        (
+            "Wait as long as Retry-After says and send it again, a POST or PATCH with the same Idempotency-Key. A "
+            "program slows down before `RateLimit` reaches 0. No account is locked by failed sign-ins: after the wait, "
+            "or from another network, the right password works."
+        ),
+        (
+            "Espere lo que indica Retry-After y repita; POST o PATCH, con la misma Idempotency-Key. Un programa va más "
+            "despacio antes de que `RateLimit` llegue a 0. Ninguna cuenta se bloquea por fallos al iniciar sesión: "
+            "después de la espera, o desde otra red, la contraseña correcta funciona."
+        ),
+    ),
+    request="POST /v1/sessions",
+    retryable=True,
+)
+
 # -- 5xx: the service's own trouble ------------------------------------------------------------------------------------
 # No promise here that nothing was kept: a connection may break between a commit and the news of it.
 

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.errors import answer, language_of, problem
 from api.health import readiness
+from api.limits import RateLimited
 from api.openapi import document
 from api.problems import PROBLEMS, page
 from models.access import PLATFORM
@@ -84,6 +85,8 @@ async def leave(request: Request) -> Response:
     leads to that agency's page; whose visitor somebody is among several cannot be known here."""
     unit = Unit(PLATFORM, all_agencies)
     try:
+        if not request.state.meter.shown.allowed:
+            raise RateLimited(request.state.meter.shown)  # still away, but not by way of the database
         agencies = await asyncio.wait_for(request.app.state.lane.run(unit), EXIT_WITHIN)
     except Exception:  # noqa: BLE001 - nothing keeps anybody from leaving
         agencies = []

@@ -9,6 +9,7 @@ from pydantic import StringConstraints
 
 from api.door import Door
 from api.gate import Anyone, Can, Front
+from api.limits import Attempt
 from api.shapes import Email, In, Out
 from models.access import PLATFORM, Permission
 from models.errors import NotFound, Unauthenticated
@@ -80,7 +81,13 @@ class SessionsOut(Out):
 
 @router.post("", status_code=201, summary="Sign in")
 async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> SignedInOut:
-    """Exchange address and password for tokens. One answer and one time for an unknown address and a wrong password."""
+    """Exchange address and password for tokens. One answer and one time for an unknown address and a wrong password.
+    Failures are limited by address and network, and by network; a success costs nothing."""
+    with front.meter.sign_in(body.email) as attempt:
+        return await _sign_in(body, front, attempt)
+
+
+async def _sign_in(body: SessionIn, front: Front, attempt: Attempt) -> SignedInOut:
     found = await front.as_platform(lambda db: who_signs_in(db, body.email))
     # An address nobody has gets the same steps, on the platform's rows: its answer must not come sooner.
     agency_id, user_id = found or (PLATFORM, PLATFORM)
@@ -88,6 +95,7 @@ async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> 
     active = known is not None and known.status is UserStatus.ACTIVE
     matches = await front.passwords.matches(body.password, known.password_hash if active and known else None)
     if known is None or not matches:
+        attempt.failed = True  # from here on, whatever becomes of the entry
         await front.as_system(agency_id, lambda db: note_refusal(db, user_id if found else None))
         raise Unauthenticated("invalid-credentials")
     fresh = await front.passwords.hash(body.password) if front.passwords.outdated(known.password_hash) else None

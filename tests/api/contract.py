@@ -30,6 +30,8 @@ def dressed(answer: Any) -> None:
     """The headers that no answer of the API leaves without."""
     assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
     assert re.fullmatch(r"[0-9a-fA-F-]{16,64}", answer.headers["x-request-id"])
+    assert re.fullmatch(r'"[a-z-]+";q=\d+;w=\d+', answer.headers["ratelimit-policy"])
+    assert re.fullmatch(r'"[a-z-]+";r=\d+;t=\d+', answer.headers["ratelimit"])
     assert "server" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
 
@@ -93,12 +95,13 @@ def unknown(answer: Any) -> None:
 
 
 def same_refusal(*answers: Any) -> None:
-    """These answers are one: same bytes, same headers, request id apart."""
+    """These answers are one: same bytes, same headers, request id and what is left of the quota apart."""
     seen = set()
     for answer in answers:
         unknown(answer)
         own = answer.headers["x-request-id"]
-        headers = tuple(sorted((n, v) for n, v in answer.headers.items() if n not in ("x-request-id", "date")))
+        counted = ("x-request-id", "date", "ratelimit")  # they differ from one request to the next, whatever is asked
+        headers = tuple(sorted((n, v) for n, v in answer.headers.items() if n not in counted))
         seen.add((answer.text.replace(own, "-"), headers))
     assert len(seen) == 1
 

@@ -131,9 +131,9 @@ def test_an_example_shows_the_problem_it_stands_for(code: str) -> None:
 
 
 def test_only_what_passes_by_itself_may_be_tried_again() -> None:
-    """Retryable are the answers that say "not now": the 503s, a full disk, and a first request still running."""
+    """Retryable are the answers that say "not now": 429, the 503s, a full disk, and a first request still running."""
     retryable = {code for code, problem in PROBLEMS.items() if problem.retryable}
-    not_now = {code for code, problem in PROBLEMS.items() if problem.status in (503, 507)}
+    not_now = {code for code, problem in PROBLEMS.items() if problem.status in (429, 503, 507)}
     assert retryable == not_now | {"idempotency-in-progress"}
 
 
