@@ -67,6 +67,12 @@ class TestAlgorithm:
         for first in passed:
             assert sum(first <= at <= first + window * SECOND for at in passed) <= 2 * quota
 
+    @given(st.integers(1, 1_000_000), windows)
+    def test_rounding_is_never_in_the_callers_favour(self, quota: int, window: int):
+        """A quota that does not divide the nanoseconds of its window takes a little longer to come back, not less."""
+        policy = Policy("p", quota, window, 10, Clock())
+        assert window * SECOND <= policy._room < window * SECOND + quota
+
     @given(quotas, windows, gaps, st.data())
     def test_what_is_left_is_never_negative_nor_too_much(self, quota: int, window: int, waits: list[int], data: Any):
         """Whatever is taken, given back and waited for: between 0 and the quota, for at least a second, 0 if refused."""
