@@ -95,7 +95,7 @@ class Policy:
 
 
 class Limits:
-    """The policies of one process; 50,000 keys at most, about 12 MiB. `clock` counts nanoseconds and never goes back."""
+    """The policies of one process: 50,000 keys at most, about 12 MiB. `clock` counts nanoseconds and only goes up."""
 
     def __init__(
         self, settings: Settings, tag: Callable[[str], bytes], clock: Callable[[], int] = time.monotonic_ns
