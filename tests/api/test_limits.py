@@ -141,9 +141,9 @@ class TestAlgorithm:
     def test_headers_are_structured_fields(self):
         """A list of one String with Integer parameters each (RFC 9651), with the names of the draft."""
         policy = Policy("person", 600, 60, 10, Clock())
-        shown = [("ratelimit-policy", '"person";q=600;w=60'), ("ratelimit", '"person";r=599;t=1')]
+        shown = [(b"ratelimit-policy", b'"person";q=600;w=60'), (b"ratelimit", b'"person";r=599;t=1')]
         assert list(policy.take("key").headers()) == shown
-        assert dict(policy.look("nobody").headers())["ratelimit"] == '"person";r=600;t=1'
+        assert dict(policy.look("nobody").headers())[b"ratelimit"] == b'"person";r=600;t=1'
 
 
 class TestStore:
