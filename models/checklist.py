@@ -195,6 +195,7 @@ _PLAN = sa.table(
 
 _LOOK = Query(
     sa.select(
+        _I.id,
         _I.plan_id,
         _I.client_id,
         _I.kind,
@@ -203,6 +204,7 @@ _LOOK = Query(
         _I.completed_by_id,
         _I.version,
         _PLAN.c.status.label("plan_status"),
+        *(_PLAN.c[status.value] for status in ItemStatus),
     )
     .join_from(table_of(ChecklistItem), _PLAN, sa.and_(_PLAN.c.agency_id == _I.agency_id, _PLAN.c.id == _I.plan_id))
     .where(_I.id == sa.bindparam("item_id", type_=ID, required=True))
@@ -225,7 +227,10 @@ _COUNT = Change(
         version=_PLAN.c.version + 1,
         **{s.value: _PLAN.c[s.value] + sa.bindparam(f"d_{s.value}", required=True) for s in ItemStatus},
     )
+    .returning(*(_PLAN.c[s.value] for s in ItemStatus))
 )
+_COUNTED = [status.value for status in ItemStatus]
+_NOWHERE = {f"d_{status.value}": 0 for status in ItemStatus}
 _SECTIONS = Query(
     sa.select(_S.id, _S.source, _S.position, _S.choice, _S.title_sealed, _S.version)
     .where(_S.plan_id == sa.bindparam("plan_id", type_=ID, required=True))
@@ -270,10 +275,11 @@ def items_of(db: "Workspace", plan_id: UUID, client_id: UUID) -> list[Any]:
     return db.rows(_ITEMS, plan_id=plan_id, client_id=client_id, first=first, last=last)
 
 
-def count(db: "Workspace", plan_id: UUID, shifts: dict[ItemStatus, int]) -> None:
-    """Move a plan's counters; relative, so that people ticking at once never lose one. The plan's version grows."""
-    moved = {f"d_{status.value}": shifts.get(status, 0) for status in ItemStatus}
-    db.change(_COUNT, plan_id=plan_id, **moved)
+def count(db: "Workspace", plan_id: UUID, shifts: dict[ItemStatus, int]) -> dict[str, int]:
+    """Move a plan's counters; relative, so that people ticking at once never lose one. The plan's version grows.
+    Returns the counters as they are then, by status."""
+    moved = _NOWHERE | {f"d_{status.value}": by for status, by in shifts.items()}
+    return dict(zip(_COUNTED, db.change_one(_COUNT, plan_id=plan_id, **moved), strict=True))
 
 
 def counted(kinds: Iterable[ItemKind]) -> int:
@@ -285,7 +291,8 @@ OPEN_PLANS = ("draft", "active")
 
 
 def tick(db: "Workspace", wanted: UUID) -> Any:
-    """Mark an item as done; a ticked item stays as it is. Returns its row: plan_id, status, completed_at, version …
+    """Mark an item as done; a ticked item stays as it is. Returns its row (plan_id, status, completed_at, version …)
+    with the counters of its plan (offered, planned, done …).
 
     Conflict('plan-not-open') on a closed or superseded plan, Conflict('not-tickable') for information.
     """
@@ -309,7 +316,7 @@ def _move(db: "Workspace", wanted: UUID, target: ItemStatus, action: Action) -> 
             return item
         at, by = (db.now, db.actor.id) if ticking else (None, None)
         if db.change(_SET, item_id=wanted, was=item.status, now_status=target, now_at=at, now_by=by):
-            break  # else somebody moved it between our look and our change: look again
-    count(db, item.plan_id, {item.status: -1, target: 1})
+            break  # else the item we saw was older than the plan we had to wait for: look again
+    counters = count(db, item.plan_id, {item.status: -1, target: 1})
     db.note(action, "checklist_items", [wanted], item.client_id)
-    return item._replace(status=target, completed_at=at, completed_by_id=by, version=item.version + 1)
+    return item._replace(status=target, completed_at=at, completed_by_id=by, version=item.version + 1, **counters)

@@ -493,20 +493,6 @@ def read(db: "Workspace", plan_id: UUID) -> Any:
     return row
 
 
-_PROGRESS = Query(
-    sa.select(*(_P[status.value] for status in ItemStatus)).where(
-        _P.id == sa.bindparam("plan_id", type_=ID, required=True)
-    ),
-    Sight.ONE_CLIENT,
-)
-
-
-def progress_of(db: "Workspace", plan_id: UUID, client_id: UUID) -> Any:
-    """A plan's counters as they are now."""
-    db.saw(client_id)
-    return db.one(_PROGRESS, plan_id=plan_id, client_id=client_id)
-
-
 _OPEN = Query(sa.select(_P.client_id, _P.status).where(_P.id == sa.bindparam("plan_id", type_=ID, required=True)))
 
 

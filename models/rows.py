@@ -23,7 +23,7 @@ from sqlmodel import SQLModel
 
 from models.access import PLATFORM, Reach
 from models.base import ID, model_of
-from models.errors import SealError
+from models.errors import NotFound, SealError
 from models.vault import cells
 from models.vault.sealed import sealed_fields
 
@@ -275,13 +275,21 @@ class Change:
 
     def run(self, db: "Workspace", params: dict[str, Any]) -> int:
         """Number of rows changed."""
+        changed: int = self._execute(db, params).rowcount
+        return changed
+
+    def read(self, db: "Workspace", params: dict[str, Any]) -> tuple[Any, ...]:
+        """What RETURNING names, numbers and texts only, of the one row changed. NotFound when none was."""
+        found: list[tuple[Any, ...]] = self._execute(db, params).fetchall()
+        if not found:
+            raise NotFound
+        return found[0]
+
+    def _execute(self, db: "Workspace", params: dict[str, Any]) -> Any:
         compiled = self._compiled.get(db.dialect.name)
         if compiled is None:
             compiled = self._compiled[db.dialect.name] = _compile(self._statement, db.dialect)
-        changed: int = db.driver.execute(
-            compiled.sql, compiled.arguments(params | {"agency_id": db.agency_id})
-        ).rowcount
-        return changed
+        return db.driver.execute(compiled.sql, compiled.arguments(params | {"agency_id": db.agency_id}))
 
 
 class Insert:

@@ -145,6 +145,12 @@ class Workspace:
             self._fast_writes = True
         return changed
 
+    def change_one(self, change: Change, **params: Any) -> tuple[Any, ...]:
+        """Run a prepared UPDATE … RETURNING of one row; `note` must say why. Returns what it returns."""
+        returned = change.read(self, params)
+        self._fast_writes = True
+        return returned
+
     def insert(self, insert: Insert, values: Sequence[dict[str, Any]]) -> int:
         """Insert machinery rows (keys, log, idempotency). Returns rows inserted."""
         return insert.run(self, values)

@@ -17,7 +17,7 @@ from models.access import Permission
 from models.checklist import ChecklistItem, ItemStatus, Outcome, Whose
 from models.content import ItemKind
 from models.ledger.action import Action
-from models.plan import Plan, progress_of
+from models.plan import Plan
 from models.workspace import Workspace
 
 router = APIRouter(tags=["checklist"], route_class=Door)
@@ -205,22 +205,22 @@ def delete_item(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST
 @router.put("/checklist-items/{item_id}/completion", summary="Tick an item")
 def tick(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST_TICK)]) -> TickOut:
     """Mark it done. A ticked item stays as it is."""
-    return _ticked(db, item_id, checklist.tick(db, item_id))
+    return _ticked(checklist.tick(db, item_id))
 
 
 @router.delete("/checklist-items/{item_id}/completion", summary="Untick an item")
 def untick(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST_TICK)]) -> TickOut:
     """Back to planned. An item that is not done stays as it is."""
-    return _ticked(db, item_id, checklist.untick(db, item_id))
+    return _ticked(checklist.untick(db, item_id))
 
 
-def _ticked(db: Workspace, item_id: UUID, item: Any) -> TickOut:
+def _ticked(item: Any) -> TickOut:
     return TickOut(
-        id=item_id,
+        id=item.id,
         plan_id=item.plan_id,
         status=item.status,
         completed_at=item.completed_at,
         completed_by_id=item.completed_by_id,
         version=item.version,
-        progress=Progress.of(progress_of(db, item.plan_id, item.client_id)),
+        progress=Progress.of(item),
     )
