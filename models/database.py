@@ -57,16 +57,17 @@ class Database:
         self.run([unit])
         return unit.result()
 
-    def run(self, units: Sequence[Unit[Any]]) -> None:
+    def run(self, units: list[Unit[Any]], more: Callable[[], Unit[Any] | None] = lambda: None) -> None:
         """Run units in one transaction, each able to fail alone, and commit once: the only commit there is.
 
-        An error of a unit stays on that unit. When the transaction itself fails, every unit has failed and nothing
-        was kept. On PostgreSQL give one unit at a time; a deadlock or serialization failure is tried once more.
+        On SQLite `more` is asked after each unit for another one that joins. On PostgreSQL give one unit; a deadlock or
+        serialization failure is tried once more. An error of a unit stays on that unit. When the transaction itself
+        fails, every unit has failed and nothing was kept.
         """
         for last_try in (False, True):
             try:
                 with self.engine.connect() as connection:
-                    done = self._attempt(connection, units)
+                    done = self._attempt(connection, units, more)
                 for unit, db in zip(units, done, strict=True):
                     if unit.error is None:
                         db.keys.committed()
@@ -80,15 +81,22 @@ class Database:
                     unit.value, unit.error = None, translated(error)
             return
 
-    def _attempt(self, connection: sa.Connection, units: Sequence[Unit[Any]]) -> list[Workspace]:
+    def _attempt(
+        self, connection: sa.Connection, units: list[Unit[Any]], more: Callable[[], Unit[Any] | None]
+    ) -> list[Workspace]:
         try:
-            if self.embedded:
-                with connection.begin():
-                    return [self._in_savepoint(connection, unit) for unit in units]
-            return [self._in_transaction(connection, unit) for unit in units]
+            if not self.embedded:
+                return [self._in_transaction(connection, unit) for unit in units]
+            done = []
+            with connection.begin():
+                for unit in units:  # which grows
+                    done.append(self._in_savepoint(connection, unit))
+                    if (joined := more()) is not None:
+                        units.append(joined)
         except (sqlite3.Error, psycopg.Error, DeadConnection):
             connection.invalidate()  # the driver was used directly: SQLAlchemy does not know that it may be broken
             raise
+        return done
 
     def _in_savepoint(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:
         """SQLite: one of several units of a transaction, undone alone when it fails."""

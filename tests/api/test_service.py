@@ -385,7 +385,7 @@ class TestQueue:
         """When the lane is full the answer is 503 with Retry-After, at once, and nothing was kept."""
         lane = api.client.app.state.lane
         api.token("ana")
-        monkeypatch.setattr(lane, "_capacity", 0)
+        monkeypatch.setattr(lane._turns, "put", lambda job: job)  # no room
         answer = api.post("ana", "/v1/clients", {"alias": "Wren"})
         assert problem(answer, 503, "overloaded")["retryable"] is True
         assert int(answer.headers["retry-after"]) >= 1

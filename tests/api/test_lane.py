@@ -1,0 +1,209 @@
+"""The lane: agencies in turn, bounded, one commit for many on SQLite, nobody left without an answer."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from api.lane import MOST_AT_ONCE, Lane
+from models.database import Unit
+from models.errors import NotFound, Unavailable
+from models.workspace import Workspace
+from tests.world import World
+
+
+@dataclass
+class Held:
+    """A lane whose only thread is busy until `go`; what runs afterwards is told in `ran`."""
+
+    world: World
+    capacity: int = 256
+    ran: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lane = Lane(self.world.database, 1, self.capacity)
+        self._busy, self._go = threading.Event(), threading.Event()
+
+    async def hold(self) -> "asyncio.Task[Any]":
+        """Keep the thread busy."""
+
+        def wait(_: Workspace) -> None:
+            self._busy.set()
+            assert self._go.wait(10)
+
+        task = asyncio.create_task(self.lane.run(Unit(self.agency("Harbor"), wait)))
+        await asyncio.to_thread(self._busy.wait, 10)
+        return task
+
+    def go(self) -> None:
+        """Let the thread go on."""
+        self._go.set()
+
+    def agency(self, name: str) -> UUID:
+        return {"Harbor": self.world.people["ana"], "Lighthouse": self.world.people["other"]}[name].actor.agency_id
+
+    def ask(self, name: str, agency: str = "Harbor", work: Callable[[Workspace], Any] | None = None) -> Any:
+        """A task that waits for one unit, queued when this returns to the loop."""
+
+        def told(db: Workspace) -> Any:
+            self.ran.append(name)
+            return work(db) if work else name
+
+        return asyncio.create_task(self.lane.run(Unit(self.agency(agency), told)))
+
+
+@pytest.fixture
+def kind() -> str:
+    """One thread on both; SQLite's also joins units to a transaction under way."""
+    return "sqlite"
+
+
+def run(test: Callable[[], Any]) -> None:
+    asyncio.run(test())
+
+
+async def settle() -> None:
+    """Let every task go as far as it can without the lane."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_agencies_take_turns(world: World) -> None:
+    """Twenty requests of one agency do not keep another's waiting: it is second, not twenty-first."""
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        crowd = [held.ask(f"harbor {n}") for n in range(20)]
+        await settle()
+        guests = [held.ask(f"lighthouse {n}", "Lighthouse") for n in range(3)]
+        await settle()
+        held.go()
+        await asyncio.gather(first, *crowd, *guests)
+        held.lane.close()
+        assert [held.ran.index(f"lighthouse {n}") for n in range(3)] == [1, 3, 5]
+        assert [name for name in held.ran if name.startswith("harbor")] == [f"harbor {n}" for n in range(20)]
+
+    run(scene)
+
+
+def test_a_crowd_is_sent_away_before_a_guest(world: World) -> None:
+    """When there is no room, the newest of the agency with most waiting hears 503; the guest gets in."""
+
+    async def scene() -> None:
+        held = Held(world, capacity=4)
+        first = await held.hold()
+        crowd = [held.ask(f"harbor {n}") for n in range(4)]
+        await settle()
+        late, guest = held.ask("harbor 4"), held.ask("lighthouse", "Lighthouse")
+        await settle()
+        held.go()
+        said = await asyncio.gather(*crowd, late, guest, return_exceptions=True)
+        await first
+        held.lane.close()
+        refused = [isinstance(one, Unavailable) and one.reason == "overloaded" for one in said]
+        assert refused == [False, False, False, True, True, False]
+        assert "harbor 3" not in held.ran
+        assert held.ran[1] == "lighthouse"
+
+    run(scene)
+
+
+def test_what_comes_in_meanwhile_joins_the_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 32 units a commit: fifty that wait need two."""
+    commits: list[int] = []
+    real = world.database.run
+
+    def counted(units: list[Unit[Any]], more: Any) -> None:
+        real(units, more)
+        commits.append(len(units))
+
+    monkeypatch.setattr(world.database, "run", counted)
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        crowd = [held.ask(str(n)) for n in range(50)]
+        await settle()
+        held.go()
+        await asyncio.gather(first, *crowd)
+        held.lane.close()
+        assert commits == [MOST_AT_ONCE, 51 - MOST_AT_ONCE]
+
+    run(scene)
+
+
+def test_one_that_fails_leaves_the_others_alone(world: World) -> None:
+    """In the middle of a batch: its error is its own."""
+
+    def fails(_: Workspace) -> None:
+        raise NotFound
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        tasks = [held.ask("a"), held.ask("b", work=fails), held.ask("c")]
+        await settle()
+        held.go()
+        said = await asyncio.gather(*tasks, return_exceptions=True)
+        await first
+        held.lane.close()
+        assert said[0] == "a"
+        assert isinstance(said[1], NotFound)
+        assert said[2] == "c"
+
+    run(scene)
+
+
+def test_when_the_transaction_fails_everybody_hears_of_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first unit or after the last: nobody waits for ever, nobody is told that it was kept."""
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        monkeypatch.setattr(world.database, "_in_savepoint", lambda *_: (_ for _ in ()).throw(RuntimeError("away")))
+        tasks = [held.ask(str(n)) for n in range(3)]
+        await settle()
+        held.go()
+        said = await asyncio.wait_for(asyncio.gather(first, *tasks, return_exceptions=True), 10)
+        held.lane.close()
+        assert all(isinstance(one, RuntimeError) for one in said[1:])
+
+    run(scene)
+
+
+def test_who_went_away_is_skipped(world: World) -> None:
+    """A unit whose caller is gone before its turn never runs; the lane goes on."""
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        gone, stays = held.ask("gone"), held.ask("stays")
+        await settle()
+        gone.cancel()
+        await settle()
+        held.go()
+        await asyncio.gather(first, stays)
+        held.lane.close()
+        assert held.ran == ["stays"]
+
+    run(scene)
+
+
+def test_closing_finishes_what_waits(world: World) -> None:
+    """A stop answers everybody who got in."""
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        tasks = [held.ask(str(n)) for n in range(40)]
+        await settle()
+        threading.Timer(0.1, held.go).start()
+        await asyncio.to_thread(held.lane.close)
+        assert len(await asyncio.gather(first, *tasks)) == 41
+
+    run(scene)
