@@ -60,11 +60,13 @@ class _Compiled:
             for n, process, ready, required in self.binds
         ]
 
-    def many(self, rows: Sequence[dict[str, Any]]) -> list[Any]:
-        """Parameters of many rows that give the same names, column by column."""
+    def many(self, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> list[Any]:
+        """Parameters of many rows that give the same names, column by column; `same` holds for all of them."""
         columns: list[Iterable[Any]] = []
         for name, process, ready, required in self.binds:
-            if required or name in rows[0]:
+            if name in same:
+                columns.append(repeat(same[name] if process is None else process(same[name]), len(rows)))
+            elif required or name in rows[0]:
                 given = [row[name] for row in rows]
                 columns.append(given if process is None else map(process, given))
             else:
@@ -213,7 +215,7 @@ class _SealedColumn:
     def open(self, db: "Workspace", columns: list[Any]) -> list[Any]:
         """The plain values, disclosed. None for a row never sealed; a cell missing from a sealed row is damage."""
         sealed = columns[self.at]
-        ids, subjects = map(_raw, columns[self.row_id]), map(_raw, columns[self.subject])
+        ids, subjects = _raw(columns[self.row_id]), _raw(columns[self.subject])
         keys = db.keys.openers(cell for cell in sealed if cell is not None)
         column = cells.column(db.agency_id.bytes, self.table, self.field)
         opened: dict[bytes, bytes] = {}
@@ -234,9 +236,9 @@ class _SealedColumn:
         return values
 
 
-def _raw(row_id: Any) -> bytes:
-    """An id as its 16 bytes: SQLite's driver gives those, PostgreSQL's a UUID."""
-    return row_id if type(row_id) is bytes else row_id.bytes
+def _raw(ids: Sequence[Any]) -> Sequence[bytes]:
+    """Ids as their 16 bytes: SQLite's driver gives those, PostgreSQL's UUIDs."""
+    return ids if type(ids[0]) is bytes else [one.bytes for one in ids]
 
 
 def _with_bindings(statement: Any) -> tuple[Any, tuple[_SealedColumn, ...]]:
@@ -313,17 +315,18 @@ class Insert:
         compiled = self._compiled.get(db.dialect.name)
         if compiled is None:
             compiled = self._compiled[db.dialect.name] = self._compile(db.dialect)
-        whole = [self._whole(db, row) for row in rows]
-        if len(whole) == 1:
-            changed: int = db.driver.execute(compiled.sql, compiled.arguments(whole[0])).rowcount
-            return changed
-        alike: dict[frozenset[str], list[dict[str, Any]]] = {}
-        for row in whole:
-            alike.setdefault(frozenset(row), []).append(row)
-        cursor = db.driver.cursor()
-        for group in alike.values():
-            cursor.executemany(compiled.sql, compiled.many(group))
-        return len(whole)
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for row in rows:
+            alike.setdefault(tuple(row), []).append(row)
+        inserted = 0
+        for names, group in alike.items():
+            arguments = compiled.many(self._whole(db, names, group), {"agency_id": db.agency_id})
+            if len(arguments) == 1:
+                inserted += db.driver.execute(compiled.sql, arguments[0]).rowcount
+            else:
+                db.driver.cursor().executemany(compiled.sql, arguments)
+                inserted += len(arguments)
+        return inserted
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
         values = {c.name: sa.bindparam(c.name, self._defaults[c.name], type_=c.type) for c in self.table.c}
@@ -333,12 +336,19 @@ class Insert:
             statement = upsert.insert(self.table).values(values).on_conflict_do_nothing()
         return _compile(statement, dialect)
 
-    def _whole(self, db: "Workspace", given: dict[str, Any]) -> dict[str, Any]:
-        row = given | {name: make() for name, make in self._factories.items() if name not in given}
-        row["agency_id"] = db.agency_id
-        if any(field.name in given for field in self._sealed):
-            self._seal(db, row)
-        return row
+    def _whole(
+        self, db: "Workspace", names: tuple[str, ...], rows: Sequence[dict[str, Any]]
+    ) -> Sequence[dict[str, Any]]:
+        """Rows that give the same names, with what is made for each: ids, cells."""
+        made = [(name, make) for name, make in self._factories.items() if name not in names]
+        sealed = any(field.name in names for field in self._sealed)
+        if not made and not sealed:
+            return rows
+        whole = [row | {name: make() for name, make in made} for row in rows]
+        if sealed:
+            for row in whole:
+                self._seal(db, row)
+        return whole
 
     def _seal(self, db: "Workspace", row: dict[str, Any]) -> None:
         subject, table, row["seal_rev"] = row[model_of(self.table).subject_column], self.table.name, 1
