@@ -143,7 +143,7 @@ class _Operation:
         return values, named
 
     def _query(self, request: Request) -> dict[str, Any]:
-        sent = request.query_params.multi_items()
+        sent = request.query_params.multi_items() if request.scope["query_string"] else ()
         fields = self.filter.model_fields if self.filter else {}
         faults: list[Fault] = []
         values: dict[str, Any] = {}

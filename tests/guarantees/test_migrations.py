@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.script import ScriptDirectory
 
 import migrations
 from migrations import Fit
@@ -138,3 +139,9 @@ def test_every_migration_says_what_it_does_and_follows_the_one_before() -> None:
         assert text.startswith('"""')
         assert f'revision = "{number:04d}"' in text
         assert f"down_revision = {f'{number - 1:04d}'!r}".replace("'", '"') in text or number == 1
+
+
+def test_revisions_are_told_by_the_names_of_their_files() -> None:
+    """The server tells whether a database fits without loading alembic; alembic reads the same history."""
+    walked = ScriptDirectory.from_config(migrations.config()).walk_revisions()
+    assert migrations.revisions() == tuple(script.revision for script in walked)[::-1]
