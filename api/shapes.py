@@ -78,7 +78,7 @@ def written(answer: BaseModel) -> bytes:
 
 
 def _members(value: Any) -> Any:
-    if isinstance(value, Out):
+    if Out in type(value).__mro__:  # isinstance asks pydantic's metaclass, which thinks long
         return value.__dict__
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")

@@ -25,7 +25,6 @@ _SHOWN = (
     _C.restricted,
     _C.attention_at,
     _C.alias_sealed,
-    _C.legal_name_sealed,
     _C.contact_sealed,
     _P.id.label("plan_id"),
     *(_P[status.value] for status in ItemStatus),
@@ -57,12 +56,17 @@ _AGENCYS = Query(
     .limit(_MOST)
 )
 
+_NAMES = Query(sa.select(_C.id, _C.legal_name_sealed).where(_C.id.in_(sa.bindparam("ids", expanding=True))))
+
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)  # before every review: some are overdue for longer than computers count
 
 
 def caseload(db: "Workspace", *, mine: bool, most: int, after: tuple[datetime, UUID] | None = None) -> list[Any]:
-    """The caller's own clients, or all she may see, with names, contact and the active plan's progress."""
+    """The caller's own clients, or all she may see, with name, contact and the active plan's progress. A name is the
+    alias; the legal name is opened only where there is no other."""
     at, client_id = after or (_FIRST, UUID(int=0))
     found = db.rows(_MINE if mine else _AGENCYS, most=most, after_at=at, after_id=client_id)
+    nameless = [row.id for row in found if row.alias is None]
+    names = {row.id: row.legal_name for row in db.rows(_NAMES, ids=nameless)} if nameless else {}
     db.note(Action.CASELOAD_READ, "clients", [row.id for row in found])
-    return found
+    return [row._replace(alias=names[row.id]) if row.id in names else row for row in found]

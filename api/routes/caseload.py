@@ -78,7 +78,7 @@ def _case(db: Workspace, row: Any, zone: str) -> CaseOut:
     due_at = None if row.attention_at >= NO_REVIEW else row.attention_at
     return CaseOut(
         client_id=row.id,
-        name=row.alias or row.legal_name or "",
+        name=row.alias or "",
         status=row.status,
         restricted=row.restricted,
         contact_warning=(row.contact or {}).get("warning"),
