@@ -5,6 +5,7 @@ from typing import cast
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import event
 
 from models.errors import Conflict, Invalid, NotFound, Unavailable
@@ -19,9 +20,16 @@ def make_engine(url: str, pool_size: int = 8) -> sa.Engine:
     address = sa.make_url(url)
     if address.get_backend_name() != "sqlite":
         patience = {"connect_timeout": 5, "options": " ".join(f"-c {limit}" for limit in POSTGRESQL)}
-        return sa.create_engine(
+        engine = sa.create_engine(
             address, hide_parameters=True, pool_size=pool_size, max_overflow=2, pool_timeout=5, connect_args=patience
         )
+
+        @event.listens_for(engine, "connect")
+        def _adapt(connection: psycopg.Connection, _: object) -> None:
+            # Binary answers are the fast lane's; it makes UUIDs itself, of those it shows. Text ones are the ORM's.
+            connection.adapters.register_loader("uuid", ByteaBinaryLoader)
+
+        return engine
     arguments = {"check_same_thread": False, "isolation_level": None, "cached_statements": 512, "timeout": 5}
     engine = sa.create_engine(address, hide_parameters=True, connect_args=arguments, pool_size=4)
 

@@ -22,7 +22,7 @@ from sqlalchemy.sql.visitors import iterate
 from sqlmodel import SQLModel
 
 from models.access import PLATFORM, Reach
-from models.base import ID, model_of
+from models.base import ID, model_of, uuid_of
 from models.errors import NotFound, SealError
 from models.vault import cells
 from models.vault.sealed import sealed_fields
@@ -52,6 +52,22 @@ class _Compiled:
     sql: str
     binds: tuple[tuple[str, Processor, Any, bool], ...]  # name, how to write it, what it is if not given, must it be
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+    lists: tuple[str, ...]  # parameters of `in`: as many marks as there are values
+    mark: str
+    how: dict[str, bool]
+
+    def execute(self, driver: Any, params: dict[str, Any]) -> Any:
+        """Run it; the driver's cursor."""
+        if not self.lists:
+            return driver.execute(self.sql, self.arguments(params), **self.how)
+        sql, bound = self.sql, list[Any]()
+        for name, process, ready, required in self.binds:
+            value = params[name] if required or name in params else ready
+            values = value if name in self.lists else [value]
+            bound += values if process is None or value is ready else map(process, values)
+        for name in self.lists:
+            sql = sql.replace(f"__[POSTCOMPILE_{name}]", ", ".join([self.mark] * len(params[name])))
+        return driver.execute(sql, bound, **self.how)
 
     def arguments(self, params: dict[str, Any]) -> list[Any]:
         """Parameters as the driver wants them. A missing one is a programmer's error: KeyError."""
@@ -78,12 +94,23 @@ def _compile(statement: Any, dialect: sa.Dialect, width: int = 0) -> _Compiled:
     """`width`: how many of a SELECT's columns are shown; those behind them stay as the driver gives them."""
     compiled = statement.compile(dialect=_positional(cast(Any, type(dialect))))
     columns = list(statement.selected_columns)[:width] if width else ()
-    read = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
+    embedded = dialect.name == "sqlite"
+    read = ((i, _reader(c.type, dialect)) for i, c in enumerate(columns))
     return _Compiled(
         compiled.string,
         tuple(_bind(name, compiled.binds[name], dialect) for name in compiled.positiontup),
         tuple((i, process) for i, process in read if process is not None),
+        tuple(name for name, bind in compiled.binds.items() if bind.expanding),
+        "?" if embedded else "%s",
+        {} if embedded else {"binary": True},
     )
+
+
+def _reader(kind: Any, dialect: sa.Dialect) -> Processor:
+    """How a value is read. Ids come as 16 bytes from both (models/engine.py asks PostgreSQL's driver for them so)."""
+    if isinstance(kind, sa.Uuid):
+        return lambda raw: None if raw is None else uuid_of(raw)
+    return cast(Processor, kind.dialect_impl(dialect).result_processor(dialect, None))
 
 
 @cache
@@ -158,33 +185,26 @@ class Query:
         fields = [n.removesuffix("_sealed") for n in names]
         row = namedtuple("Row", fields)  # type: ignore[misc]  # noqa: PYI024 - names known at run time
         self._make = partial(tuple.__new__, row)  # what row._make does, without a call of Python's
-        self._expanding = any(isinstance(p, sa.BindParameter) and p.expanding for p in iterate(statement))
-        self._variants: dict[tuple[str, Reach], tuple[Any, _Compiled]] = {}
+        self._variants: dict[tuple[str, Reach], _Compiled] = {}
 
     def run(self, db: "Workspace", params: dict[str, Any]) -> list[Any]:
-        """Rows for this Workspace's eyes. Raises NotFound for a client out of sight, SealError for a damaged cell."""
+        """Rows for this Workspace's eyes. Raises NotFound for a client out of sight, SealError for a damaged cell.
+        A list for `in` has at least one value."""
         if self._sight is Sight.ONE_CLIENT:
             db.must_see(params["client_id"])
-        walled, compiled = self._variants.get((db.dialect.name, db.reach)) or self._variant(db)
-        params |= {"agency_id": db.agency_id, "actor_id": db.actor.id}
-        if self._expanding:  # a list of unknown length is not one prepared text
-            found = [tuple(row) for row in db.connection.execute(walled, params)]
-        else:
-            found = db.driver.execute(compiled.sql, compiled.arguments(params)).fetchall()
+        compiled = self._variants.get((db.dialect.name, db.reach)) or self._variant(db)
+        found = compiled.execute(db.driver, params | {"agency_id": db.agency_id, "actor_id": db.actor.id}).fetchall()
         if not found:
             return []
         columns: list[Any] = list(zip(*found, strict=True))
         for s in self._sealed:
             columns[s.at] = s.open(db, columns)
-        if not self._expanding:
-            for i, read in compiled.readers:
-                columns[i] = map(read, columns[i])
+        for i, read in compiled.readers:
+            columns[i] = map(read, columns[i])
         return list(map(self._make, zip(*columns[: self._width], strict=True)))
 
-    def _variant(self, db: "Workspace") -> tuple[Any, _Compiled]:
-        walled = self._walled(db.reach)
-        made = walled, _compile(walled, db.dialect, self._width)
-        self._variants[db.dialect.name, db.reach] = made
+    def _variant(self, db: "Workspace") -> _Compiled:
+        made = self._variants[db.dialect.name, db.reach] = _compile(self._walled(db.reach), db.dialect, self._width)
         return made
 
     def _walled(self, reach: Reach) -> Any:
@@ -215,7 +235,7 @@ class _SealedColumn:
     def open(self, db: "Workspace", columns: list[Any]) -> list[Any]:
         """The plain values, disclosed. None for a row never sealed; a cell missing from a sealed row is damage."""
         sealed = columns[self.at]
-        ids, subjects = _raw(columns[self.row_id]), _raw(columns[self.subject])
+        ids, subjects = columns[self.row_id], columns[self.subject]
         keys = db.keys.openers(cell for cell in sealed if cell is not None)
         column = cells.column(db.agency_id.bytes, self.table, self.field)
         opened: dict[bytes, bytes] = {}
@@ -234,11 +254,6 @@ class _SealedColumn:
         if opened:
             db.note_opened(self.table, self.field, opened)
         return values
-
-
-def _raw(ids: Sequence[Any]) -> Sequence[bytes]:
-    """Ids as their 16 bytes: SQLite's driver gives those, PostgreSQL's UUIDs."""
-    return ids if type(ids[0]) is bytes else [one.bytes for one in ids]
 
 
 def _with_bindings(statement: Any) -> tuple[Any, tuple[_SealedColumn, ...]]:
@@ -291,7 +306,7 @@ class Change:
         compiled = self._compiled.get(db.dialect.name)
         if compiled is None:
             compiled = self._compiled[db.dialect.name] = _compile(self._statement, db.dialect)
-        return db.driver.execute(compiled.sql, compiled.arguments(params | {"agency_id": db.agency_id}))
+        return compiled.execute(db.driver, params | {"agency_id": db.agency_id})
 
 
 class Insert:
