@@ -40,8 +40,8 @@ def after(db: Workspace, scope: str, cursor: str | None) -> list[Any] | None:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         mac, stored = raw[:16], raw[16:]
-        if not hmac.compare_digest(mac, _mac(db, scope, stored)):
-            raise ValueError
+        if _spelt(raw) != cursor or not hmac.compare_digest(mac, _mac(db, scope, stored)):
+            raise ValueError  # base64 can be spelt in several ways, a cursor in one
         position: list[Any] = orjson.loads(stored)
     except ValueError:
         raise Invalid(Fault("/query/cursor", "cursor-invalid", "This cursor does not belong to this list.")) from None
@@ -85,7 +85,11 @@ def page(
 
 def _write(db: Workspace, scope: str, position: list[Any]) -> str:
     stored = orjson.dumps(position)
-    return base64.urlsafe_b64encode(_mac(db, scope, stored) + stored).decode().rstrip("=")
+    return _spelt(_mac(db, scope, stored) + stored)
+
+
+def _spelt(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _mac(db: Workspace, scope: str, stored: bytes) -> bytes:
