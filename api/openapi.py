@@ -147,7 +147,7 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
     statuses |= {404} if any(p["in"] == "path" for p in parameters) else set()
     statuses |= {400, 413, 415} if body else {413}
     statuses |= {409, 507} if method != "get" else set()
-    statuses |= {412} if matching else set()
+    statuses |= {412} if matching or method == "patch" else set()  # a list of changes names its versions in the body
     statuses |= {428} if any(p.get("required") for p in matching) else set()
     operation["responses"].pop("422", None)
     for status in sorted(statuses):
