@@ -1,16 +1,22 @@
 """Many at once: nothing is lost, nothing doubled, and each surviving change has exactly one entry."""
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
+from orjson import loads
 
+from models.access import PLATFORM, Actor, Role
 from models.ledger import book
+from models.setup import SetupLink
+from models.user import User, head_count
 from tests.api.contract import client, counted, good, items, plan, problem, review, tickable
 from tests.conftest import Api
-from tests.world import PASSWORD, TEMPLATE
+from tests.world import PASSWORD, TEMPLATE, Person
 
 
 def at_once(times: int, ask: Callable[[int], Any]) -> list[Any]:
@@ -84,23 +90,60 @@ class TestEdits:
         assert after["progress"] == counted(after)
 
 
+def _tickable_items(api: Api, whole: Any, count: int) -> list[str]:
+    """The ids of so many items of a plan, own ones added where the template has too few."""
+    ids = [item["id"] for item in tickable(whole)]
+    while len(ids) < count:
+        body = {"section_id": whole["sections"][0]["id"], "text": f"Own {len(ids)}"}
+        ids.append(good(api.post("ana", f"/v1/plans/{whole['id']}/items", body), 201)["id"])
+    return ids[:count]
+
+
+def _colleague(api: Api, client_id: str, number: int) -> str:
+    """One more advocate of Harbor, assigned to the client and signed in; her name in the world."""
+    name, world = f"advocate-{number}", api.world
+    email = f"{name}@harbor.example"
+    hire: Any = lambda db: User.hire(db, email, name, [Role.ADVOCATE], "x", must_change_password=False).id  # noqa: E731
+    actor = Actor(world.agency_id(), world.system(hire), roles=frozenset({Role.ADVOCATE}))
+    world.people = {**world.people, name: Person(name, email, actor)}  # this test's world only: the dict is shared
+    good(api.post("sol", f"/v1/clients/{client_id}/assignments", {"user_id": str(actor.id)}), 201)
+    api.token(name)
+    return name
+
+
 class TestTicks:
     def test_every_item_from_sixteen_threads(self, api: Api):
         """None is lost, the counters are exact, and each has one entry."""
         whole = plan(api, client(api)["id"])
-        ids = [item["id"] for item in tickable(whole)]
-        while len(ids) < 45:
-            body = {"section_id": whole["sections"][0]["id"], "text": f"Own {len(ids)}"}
-            ids.append(good(api.post("ana", f"/v1/plans/{whole['id']}/items", body), 201)["id"])
+        ids = _tickable_items(api, whole, 45)
         with ThreadPoolExecutor(16) as pool:
-            answers = list(pool.map(lambda one: api.put("ana", f"/v1/checklist-items/{one}/completion"), ids[:45]))
+            answers = list(pool.map(lambda one: api.put("ana", f"/v1/checklist-items/{one}/completion"), ids))
         assert {a.status_code for a in answers} == {200}
         assert sorted(a.json()["progress"]["done"] for a in answers) == list(range(1, 46))
         after = good(api.get("ana", f"/v1/plans/{whole['id']}"))
         assert after["progress"] == counted(after)
         assert after["progress"]["done"] == 45
         ticked = entries(api, "checklist_item.ticked")
-        assert sorted(i for e in ticked for i in e["object"]["ids"]) == sorted(ids[:45])
+        assert sorted(i for e in ticked for i in e["object"]["ids"]) == sorted(ids)
+
+    def test_sixty_four_ticks_by_thirty_two_people(self, api: Api):
+        """Two items each, all at once: no tick is lost, none is refused, and each is entered once, under its ticker."""
+        whole = plan(api, client(api)["id"])
+        ids = _tickable_items(api, whole, 64)
+        people = [_colleague(api, whole["client_id"], n) for n in range(32)]
+        before = good(api.get("ana", f"/v1/plans/{whole['id']}/progress"))
+        answers = at_once(64, lambda n: api.put(people[n % 32], f"/v1/checklist-items/{ids[n]}/completion"))
+        assert Counter(a.status_code for a in answers) == {200: 64}
+        assert sorted(a.json()["progress"]["done"] for a in answers) == list(range(1, 65))
+        after = good(api.get("ana", f"/v1/plans/{whole['id']}"))
+        assert after["progress"] == counted(after)
+        assert (after["progress"]["done"], after["version"]) == (64, before["version"] + 64)
+        by = {item["id"]: (item["status"], item["completed_by_id"]) for item in items(after) if item["id"] in ids}
+        expected = {one: str(api.world.people[people[n % 32]].actor.id) for n, one in enumerate(ids)}
+        assert by == {one: ("done", who) for one, who in expected.items()}
+        ticked = [(e["object"]["ids"], e["who"]["id"]) for e in entries(api, "checklist_item.ticked")]
+        assert sorted(ticked) == sorted(([one], who) for one, who in expected.items())
+        assert api.world.system(book.verify).faults == ()
 
     def test_one_item_twenty_times(self, api: Api):
         """Two people tick at once: it is done once, by whoever was first."""
@@ -144,6 +187,19 @@ class TestPeople:
         assert len(fresh) == 1
         assert len(entries(api, "session.refreshed")) == 1
         good(api.post(None, "/v1/sessions/refresh", {"refresh_token": fresh.pop()}))
+
+    def test_one_set_up_link_twenty_times(self, api: Api):
+        """One agency is founded and has one admin; nineteen are told that the link is used up."""
+        token = api.world.database.transact(Actor.system(PLATFORM), SetupLink.make)
+        body = {"token": token, "agency_name": "Meadow", "time_zone": "Europe/Dublin", "display_name": "Mia"}
+        body |= {"jurisdiction": "ie", "password": "a quiet bridge over nine rivers"}
+        answers = at_once(20, lambda n: api.post(None, "/v1/setup", body | {"email": f"n{n}@meadow.example"}))
+        assert sorted(a.status_code for a in answers) == [201] + [401] * 19
+        made = next(a.json() for a in answers if a.status_code == 201)
+        people = api.world.database.transact(Actor.system(UUID(made["id"])), head_count)
+        assert people == 1
+        log = api.world.database.transact(Actor.system(PLATFORM), lambda db: [loads(e) for _, e in book.entries(db)])
+        assert [e["action"] for e in log].count("setup_link.used") == 1
 
     @pytest.mark.parametrize("plans", [2, 6])
     def test_activations_at_once_leave_one_plan_in_use(self, api: Api, plans: int):

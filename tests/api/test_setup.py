@@ -1,6 +1,5 @@
 """The first agency and its admin, made with the set-up link."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -53,12 +52,6 @@ class TestFound:
         """The second use finds the link used up."""
         good(found(api, token), 201)
         problem(found(api, token, email="two@meadow.example"), 401, "setup-link-invalid")
-
-    def test_of_ten_at_once_one_succeeds(self, api: Api, token: str):
-        """Ten parallel uses make one agency and one admin."""
-        with ThreadPoolExecutor(10) as pool:
-            answers = list(pool.map(lambda n: found(api, token, email=f"n{n}@meadow.example"), range(10)))
-        assert sorted(a.status_code for a in answers) == [201] + [401] * 9
 
     def test_not_after_half_an_hour(self, api: Api, token: str):
         """An old link is none."""
