@@ -1,0 +1,54 @@
+"""kill -9 at random moments while people write: what they were told is there, once, entered, and nothing by halves.
+
+WAYPOST_TEST_KILLS=50 kills so many times on each database; WAYPOST_TEST_SEED=7 at other moments.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import pytest
+
+from tests.cli.killing import Checker, Load
+from tests.cli.program import Program
+from tests.postgres import Urls
+from tests.world import World
+
+KILLS = int(os.environ.get("WAYPOST_TEST_KILLS", "3"))
+SEED = int(os.environ.get("WAYPOST_TEST_SEED", "20270131"))
+PEOPLE = 8
+BACK_WITHIN = 3.0  # seconds, of a machine that has nothing else to do
+
+
+@pytest.mark.timeout(120 + 30 * KILLS)
+def test_kill_at_any_moment(program: Program, world: World, urls: Urls, kind: str, capsys: pytest.CaptureFixture[str]):
+    """No acknowledged write is lost, none is doubled by sending it again, each has one entry, no plan is incomplete."""
+    rng, checker, restarts = random.Random(SEED), Checker(world, urls), []
+    for number in range(KILLS):
+        with program.serving() as service, Load(service, PEOPLE, f"{number}") as load:
+            while not load.acknowledged:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.02, 1.2))
+            assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+        began = time.monotonic()
+        with program.serving() as service:
+            restarts.append(time.monotonic() - began)
+            checker.count(load)
+            checker.look(load)
+            with service.sign_in() as people:
+                checker.again(load, people)
+            checker.look(load)
+            assert service.stop() == 0
+        assert not checker.found.faults, (number, checker.found.faults)
+    found = checker.found
+    assert found.acknowledged >= 20 * KILLS
+    assert sorted(restarts)[len(restarts) // 2] < BACK_WITHIN * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    told = (
+        f"{KILLS} kills on {kind}, seed {SEED}: {found.acknowledged:,} writes acknowledged, none lost, none doubled, "
+    )
+    told += f"none unexplained; {found.under_way} under way, {found.surfaced} of them done after all; "
+    told += f"back within {max(restarts):.2f} s"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{told}\n" if "WAYPOST_TEST_KILLS" in os.environ else "")
