@@ -54,6 +54,8 @@ class Gunner:
         if shot.value is not NOTHING:
             shot.head("content-type", "application/json")
         shot.head("if-match", "*")
+        if self.rng.random() < 0.4:  # what is refused behind a key must not keep the key
+            shot.head("idempotency-key", f"key-of-{shot.mark}")
 
     def valid(self, operation: Operation, body: Any) -> bool:
         """Whether the document's own schema takes the body."""
