@@ -84,11 +84,14 @@ def _odd_text(shot: Shot, gunner: "Gunner") -> None:
     shot.value = replaced(shot.value, gunner.rng.choice(list(spots(shot.value))), text)
 
 
-@_family(2, _has_members)
+def _dated(shot: Shot) -> list[tuple[object, ...]]:
+    names = ("_at", "_on", "date_of_birth", "recurrence", "interval")
+    return [place for place in spots(shot.value) if str(place[-1]).endswith(names)]
+
+
+@_family(8, lambda s, g: bool(_dated(s)))
 def _odd_date(shot: Shot, gunner: "Gunner") -> None:
-    dated = [place for place in spots(shot.value) if "_at" in str(place[-1]) or "date" in str(place[-1])]
-    place = gunner.rng.choice(dated or list(spots(shot.value)))
-    shot.value = replaced(shot.value, place, gunner.rng.choice(values.DATES))
+    shot.value = replaced(shot.value, gunner.rng.choice(_dated(shot)), gunner.rng.choice(values.DATES))
 
 
 @_family(2, _has_members)
@@ -291,7 +294,8 @@ def _query(shot: Shot, gunner: "Gunner") -> bool:
     rng = gunner.rng
     known = [p["name"] for p in gunner.declared(shot.operation).get("parameters", []) if p["in"] == "query"]
     name = rng.choice((*known * 3, *values.NAMES, shot.mark, f"{shot.mark}[]", f"limit{shot.mark}"))
-    value = rng.choice((*values.QUERY_VALUES, shot.mark, f"{shot.mark}%00"))
+    dates = [date.replace("+", "%2b") for date in values.DATES] if name.startswith("due_") else []
+    value = rng.choice((*values.QUERY_VALUES, *dates, shot.mark, f"{shot.mark}%00"))
     shot.query = quote(f"{name}={value}", safe=IN_RAW_PATHS + "&?#")
     if rng.random() < 0.2 and known:
         shot.query += f"&{rng.choice(known)}={shot.mark}"
