@@ -305,6 +305,7 @@ def _query(shot: Shot, gunner: "Gunner") -> bool:
 @_family(1, lambda s, g: g.reads(s.operation, "cursor"))
 def _cursor(shot: Shot, gunner: "Gunner") -> bool:
     rng, real = gunner.rng, gunner.scene.bodies["cursors"]
+    theirs = gunner.scene if shot.who == "other" else gunner.foreign
     path, cursor = rng.choice(list(real.items()))
     cut = rng.randrange(len(cursor))
     mangled = (
@@ -320,7 +321,7 @@ def _cursor(shot: Shot, gunner: "Gunner") -> bool:
         "AAAA",
         "A" * 3_000,
         "%e2%80%ae",
-        gunner.foreign.bodies["cursors"].get(path, cursor[1:]),
+        theirs.bodies["cursors"].get(path, cursor[1:]),
     )
     shot.query = f"cursor={quote(rng.choice(odd), safe='%')}" + rng.choice(
         ("", "&limit=1", f"&limit=1&cursor={cursor}")
