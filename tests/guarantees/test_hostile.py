@@ -41,6 +41,7 @@ class Range:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.operations = operations(api.client.app)
+        self._hashed = api.world.passwords.hash_now(PASSWORD)
         stage(api, "ana"), stage(api, "other")  # a list of one row has no cursor
         self.scene, self.foreign = self._staged("ana"), self._staged("other")
 
@@ -71,8 +72,7 @@ class Range:
 
     def mend(self, accepted: list[Shot]) -> None:
         """What accepted shots spent is there again."""
-        places = {shot.operation.path.split("/")[2] for shot in accepted}
-        if places & {"sessions", "users", "me"}:
+        if any(shot.operation.path.startswith(PEOPLES) for shot in accepted):
             for who in PEOPLE:
                 self._reinstate(who)
             self.api._tokens.clear()
@@ -86,12 +86,12 @@ class Range:
             user = db.claim(User, world.people[who].actor.id)
             user.reinstate(db)
             user.change(db, roles=[PEOPLE[who][1]])
-            user.set_password(db, hashed)
+            user.set_password(db, self._hashed)
 
-        hashed = world.passwords.hash_now(PASSWORD)
         world.system(work, PEOPLE[who][0])
 
 
+PEOPLES = ("/v1/sessions", "/v1/users", "/v1/me/password")
 SPENT = ("/closure", "/cancellation", "/completion", "/retirement", "/publication", "/copy")
 
 
