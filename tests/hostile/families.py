@@ -42,11 +42,11 @@ def _family(weight: float, fits: Callable[[Shot, "Gunner"], bool] = lambda s, g:
 
 
 def _has_body(shot: Shot, gunner: "Gunner") -> bool:
-    return shot.value is not NOTHING
+    return shot.value is not NOTHING and shot.raw is None  # what is spoilt for good is not repaired
 
 
 def _has_members(shot: Shot, gunner: "Gunner") -> bool:
-    return bool(shot.value) and isinstance(shot.value, dict)
+    return _has_body(shot, gunner) and bool(shot.value)
 
 
 def _has_id(shot: Shot, gunner: "Gunner") -> bool:
@@ -89,7 +89,7 @@ def _dated(shot: Shot) -> list[tuple[object, ...]]:
     return [place for place in spots(shot.value) if str(place[-1]).endswith(names)]
 
 
-@_family(8, lambda s, g: bool(_dated(s)))
+@_family(8, lambda s, g: s.raw is None and bool(_dated(s)))
 def _odd_date(shot: Shot, gunner: "Gunner") -> None:
     shot.value = replaced(shot.value, gunner.rng.choice(_dated(shot)), gunner.rng.choice(values.DATES))
 
@@ -149,7 +149,7 @@ def _body_where_none_belongs(shot: Shot, gunner: "Gunner") -> bool:
     return True
 
 
-@_family(1.5, _has_body)
+@_family(1.5, lambda s, g: s.value is not NOTHING)
 def _content_type(shot: Shot, gunner: "Gunner") -> bool:
     shot.head("content-type", gunner.rng.choice(values.content_types(shot.mark)))
     return True
@@ -289,7 +289,7 @@ def _method(shot: Shot, gunner: "Gunner") -> bool:
     return True
 
 
-@_family(3)
+@_family(3, lambda s, g: not s.query)
 def _query(shot: Shot, gunner: "Gunner") -> bool:
     rng = gunner.rng
     known = [p["name"] for p in gunner.declared(shot.operation).get("parameters", []) if p["in"] == "query"]
@@ -302,7 +302,7 @@ def _query(shot: Shot, gunner: "Gunner") -> bool:
     return name not in known or shot.mark in shot.query
 
 
-@_family(1, lambda s, g: g.reads(s.operation, "cursor"))
+@_family(1, lambda s, g: not s.query and g.reads(s.operation, "cursor"))
 def _cursor(shot: Shot, gunner: "Gunner") -> bool:
     rng, real = gunner.rng, gunner.scene.bodies["cursors"]
     theirs = gunner.scene if shot.who == "other" else gunner.foreign
