@@ -100,7 +100,7 @@ def run(house: House, port: socket.socket, announce: Announce) -> None:
     app = create_app(house.settings, house.database)
     server = _Server(_config(app), announce)
     for number in SIGNALS:  # uvicorn raises a signal again after draining; by default that would end in an error code
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     gone = _watch(house, server)
     gc.freeze()  # what is here now stays: no need to look through it again and again for something to throw away
     gc.set_threshold(10_000, 10, 10)

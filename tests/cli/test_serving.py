@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from models.client import clients_of
-from tests.cli.program import Program, Writers
+from tests.cli.program import Program, Writers, free_port
 from tests.world import World
 
 
@@ -25,6 +25,20 @@ def test_sigterm_under_load(program: Program, world: World) -> None:
         assert service.stop() == 0
     assert _clients(world) == sorted(UUID(i) for i in writers.acknowledged)
     assert "Traceback" not in service.printed()
+
+
+def test_sigterm_while_starting(program: Program) -> None:
+    """A server told to stop before it answers stops as well: the signal is not lost in between."""
+    env = program.env(WAYPOST_PORT=str(free_port()))
+    command = [sys.executable, "-m", "api", "serve"]
+    with subprocess.Popen(command, env=env, cwd=program.folder, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert '"serving"' in process.stderr.readline()
+        process.terminate()
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_says_where_it_is_once_it_answers(program: Program) -> None:
