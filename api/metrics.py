@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Info
 
 REQUESTS = Counter("waypost_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -14,6 +14,7 @@ SECONDS = Histogram(
 )
 LIMITED = Counter("waypost_rate_limited_total", "Requests refused by a rate limit.", ["policy"])
 WAITING = Gauge("waypost_lane_waiting", "Requests waiting for the database.")
+PROCESS = Info("waypost_process", "The server process these numbers are of: there may be several.")
 
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})

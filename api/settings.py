@@ -39,7 +39,9 @@ class Settings(BaseSettings):
     owner_database_password_file: Path | None = None
     """File with the password for owner_database_url."""
     database_pool: Annotated[int, Field(ge=1, le=64)] = 6
-    """PostgreSQL connections of one process; times the processes it must stay below max_connections."""
+    """PostgreSQL connections of one process (two more under load); times `workers` below max_connections."""
+    workers: Annotated[int, Field(ge=1, le=32)] = 1
+    """Server processes on PostgreSQL, about one a core. SQLite is served by one."""
     host: str = "127.0.0.1"
     """Address to listen on. Anything but loopback needs a proxy in front that speaks TLS."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000

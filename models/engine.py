@@ -21,7 +21,12 @@ def make_engine(url: str, pool_size: int = 8) -> sa.Engine:
     if address.get_backend_name() != "sqlite":
         patience = {"connect_timeout": 5, "options": " ".join(f"-c {limit}" for limit in POSTGRESQL)}
         engine = sa.create_engine(
-            address, hide_parameters=True, pool_size=pool_size, max_overflow=2, pool_timeout=5, connect_args=patience
+            address,
+            hide_parameters=True,
+            pool_size=pool_size,
+            max_overflow=OVERFLOW,
+            pool_timeout=5,
+            connect_args=patience,
         )
 
         @event.listens_for(engine, "connect")
@@ -45,6 +50,7 @@ def make_engine(url: str, pool_size: int = 8) -> sa.Engine:
     return engine
 
 
+OVERFLOW = 2  # connections beyond the pool, for health checks while the lane holds the rest
 #: Milliseconds: nothing in this service may hang longer than its callers wait.
 POSTGRESQL = (
     "timezone=UTC",  # instants are told in UTC, wherever the server lives

@@ -16,26 +16,46 @@ from fastapi import FastAPI
 
 from api import log
 from api.app import VERSION, create_app
+from api.cli import workers
 from api.cli.embedded import EmbeddedFile
 from api.cli.house import House, open_house
 from api.cli.say import PROGRAM, Answer, Trouble, tell
+from api.cli.workers import Announce
+from api.metrics import PROCESS
 from api.protocol import HardenedProtocol
 from api.settings import Environment, Settings
+from models.connections import connections_for_clients
+from models.engine import OVERFLOW
 
 DRAIN = 15  # seconds for requests under way; the lane and the process have the rest of 30
 LOOK = 1.0  # seconds between two looks at the database file
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-Announce = Callable[[], None]
-
 
 def serve(*, as_json: bool) -> Answer:
     """Serve this installation until SIGTERM. Trouble, before anything listens, when it must not be served."""
     settings = Settings()
-    with listening(settings) as port, open_to_serve(settings) as house:
-        run(house, port, lambda: tell(greeting(settings), as_json=as_json))
+    with listening(settings) as port:
+        attend(settings, port, lambda _: greeting(settings), as_json=as_json)
     return Answer()
+
+
+def attend(settings: Settings, port: socket.socket, greet: Callable[[House], Answer], *, as_json: bool) -> None:
+    """Serve in this process, or in as many as are wanted. What greet returns is said once all of them answer."""
+    with open_to_serve(settings) as house:
+        said = greet(house)
+        if settings.workers == 1:
+            run(house, port, lambda: tell(said, as_json=as_json))
+            return
+
+    def one_of_several(announce: Announce) -> None:
+        with open_house(settings) as house:
+            run(house, port, announce)
+
+    log.configure(settings.log_level)
+    # The house is closed again: nothing of it is shared with the processes.
+    workers.run(settings.workers, one_of_several, lambda: tell(said, as_json=as_json))
 
 
 @contextlib.contextmanager
@@ -44,11 +64,37 @@ def open_to_serve(settings: Settings) -> Iterator[House]:
     if settings.env is Environment.PRODUCTION:
         must_speak_tls(settings)
     if file := EmbeddedFile.of(settings.app_url()):
+        must_be_alone(settings)
         file.must_exist()
         file.lock()
         file.must_be_sound()
     with open_house(settings) as house:
+        if house.file is None:
+            must_have_room(house)
         yield house
+
+
+def must_be_alone(settings: Settings) -> None:
+    """Trouble when several processes are to serve one SQLite file."""
+    if settings.workers > 1:
+        raise Trouble(
+            f"WAYPOST_WORKERS={settings.workers}, and the database is an SQLite file",
+            "It takes one writer at a time: more processes would only wait for each other's locks",
+            "leave WAYPOST_WORKERS at 1, or move to PostgreSQL and set WAYPOST_DATABASE_URL",
+        )
+
+
+def must_have_room(house: House) -> None:
+    """Trouble when the processes together could ask PostgreSQL for more connections than it gives."""
+    each = house.settings.database_pool + OVERFLOW
+    wanted, there = house.settings.workers * each, connections_for_clients(house.database.engine)
+    if wanted >= there:
+        raise Trouble(
+            f"{house.settings.workers} server processes may open {each} connections each, {wanted} in all, and "
+            f"PostgreSQL has {there} for its clients",
+            "Under load it would turn requests away",
+            "lower WAYPOST_WORKERS or WAYPOST_DATABASE_POOL, or raise max_connections of PostgreSQL",
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -104,6 +150,7 @@ def run(house: House, port: socket.socket, announce: Announce) -> None:
     gone = _watch(house, server)
     gc.freeze()  # what is here now stays: no need to look through it again and again for something to throw away
     gc.set_threshold(10_000, 10, 10)
+    PROCESS.info({"pid": str(os.getpid())})
     log.logger().info("serving", port=house.settings.port, pid=os.getpid(), version=VERSION, database=_kind(house))
     server.run(sockets=[port])
     log.logger().info("stopped", pid=os.getpid())

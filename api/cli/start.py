@@ -4,8 +4,8 @@ import migrations
 from api.cli import upgrade
 from api.cli.embedded import EmbeddedFile
 from api.cli.house import House, engine_of
-from api.cli.say import Answer, Handed, hand_over, tell
-from api.cli.serve import greeting, listening, open_to_serve, run
+from api.cli.say import Answer, Handed, hand_over
+from api.cli.serve import attend, greeting, listening
 from api.keys import have_keys, make_keys
 from api.settings import Settings
 from migrations import Fit
@@ -21,9 +21,7 @@ def start(*, as_json: bool) -> Answer:
         if not have_keys(settings) and _holds_nothing(settings):
             make_keys(settings)
         upgrade.migrate(settings)
-        with open_to_serve(settings) as house:
-            handed = None if house.agencies() else _set_up(house)
-            run(house, port, lambda: tell(_welcome(settings, handed), as_json=as_json))
+        attend(settings, port, _welcome, as_json=as_json)
     return Answer()
 
 
@@ -40,10 +38,12 @@ def _set_up(house: House) -> Handed:
     return hand_over("setup_link", f"{house.settings.origin()}/setup#{token}", house.settings.data_dir / "setup-link")
 
 
-def _welcome(settings: Settings, handed: Handed | None) -> Answer:
+def _welcome(house: House) -> Answer:
+    settings = house.settings
     said = greeting(settings)
-    if handed is None:
+    if house.agencies():
         return said
+    handed = _set_up(house)
     lines = [
         *said.lines,
         "",

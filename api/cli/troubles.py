@@ -18,7 +18,7 @@ _SAID = {
 }
 
 
-def explained(error: Exception) -> Trouble:
+def explained(error: BaseException) -> Trouble:
     """The trouble an error stands for. Of an unexpected one only its kind and place are told: it may carry content."""
     for kinds, explain in _KNOWN:
         if isinstance(error, kinds):
@@ -83,13 +83,14 @@ def _file(error: OSError) -> Trouble:
     return Trouble(what, "The command needs it", f"mend that, then the same command again; or {PROGRAM} doctor")
 
 
-_AWAY = (Unavailable, sa.exc.OperationalError, sa.exc.TimeoutError, psycopg.OperationalError, sqlite3.OperationalError)
+#: What time may mend.
+AWAY = (Unavailable, sa.exc.OperationalError, sa.exc.TimeoutError, psycopg.OperationalError, sqlite3.OperationalError)
 _KNOWN: tuple[tuple[Any, Callable[[Any], Trouble]], ...] = (
     (Trouble, lambda trouble: trouble),
     (KeyRefused, _keys),
     (ValidationError, _setting),
     (ContentError, _content),
-    (_AWAY, _database),
+    (AWAY, _database),
     (DomainError, _refused),
     (OSError, _file),
 )
