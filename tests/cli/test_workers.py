@@ -268,6 +268,18 @@ class TestCrew:
         assert ran.returncode == 0, ran.stderr
 
     @SQLITE
+    def test_ready_when_the_slowest_is(self, program: Program) -> None:
+        """It is announced when all answer, not when the first does."""
+        ran = self.run(program, """
+            def slow(announce):
+                try: open("first", "x").close()
+                except FileExistsError: time.sleep(1); os.write(1, b"slow\\n")
+                serve(announce)
+            workers.run(3, slow, lambda: os.write(1, b"ready\\n"))
+            """, until="ready")  # fmt: skip
+        assert ran.stdout.split() == ["slow", "slow", "ready"], ran.stderr
+
+    @SQLITE
     def test_death_before_the_first_answer(self, program: Program) -> None:
         """Killed while starting, without a word: the parent gives up and says so."""
         ran = self.run(program, """
