@@ -110,8 +110,8 @@ class Program:
     @contextmanager
     def serving(self, *words: str, **more: str) -> Iterator["Service"]:
         """A verb that serves, from the first answer until the block ends."""
-        port = free_port()
-        env = self.env(WAYPOST_PORT=str(port), **more)
+        port = int(more.setdefault("WAYPOST_PORT", str(free_port())))
+        env = self.env(**more)
         with (self.folder / "out").open("w") as out, (self.folder / "err").open("w") as err:
             command = [sys.executable, "-m", "api", *(words or ("serve",))]
             process = subprocess.Popen(command, env=env, cwd=self.folder, stdout=out, stderr=err, text=True)
