@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx2
@@ -158,8 +159,8 @@ class TestLife:
             out = program.folder / "out"
             until(lambda: out.read_text().endswith("}\n"), "no announcement")
             assert json.loads(out.read_text())["pid"] == service.process.pid
-            pids = set(re.findall(r'"pid": (\d+)', " ".join(_lines(program, "serving"))))
-            assert pids == {str(pid) for pid in children(service.process.pid)}
+            pids = {line["pid"] for line in _lines(program, "serving")}
+            assert pids == set(children(service.process.pid))
             assert len(pids) == 3
             assert len(list(Path(f"/proc/{service.process.pid}/task").iterdir())) == 1, "the parent forks: no threads"
             assert service.stop() == 0
@@ -338,6 +339,7 @@ class TestCrew:
         assert (ran.stdout + ran.stderr).count("worker.killed") == 2
 
 
-def _lines(program: Program, event: str) -> list[str]:
+def _lines(program: Program, event: str) -> list[dict[str, Any]]:
     """The log lines of an event."""
-    return [line for line in (program.folder / "err").read_text().splitlines() if f'"event": "{event}"' in line]
+    lines = map(json.loads, (program.folder / "err").read_text().splitlines())
+    return [line for line in lines if line["event"] == event]
