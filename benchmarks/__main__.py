@@ -33,6 +33,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), help="only this one")
     parser.add_argument("--only", nargs="+", choices=[o.name for o in OPERATIONS], help="only these operations")
     parser.add_argument("--clients", type=int, default=CLIENTS, help="clients of the advocate (a multiple of 500)")
+    parser.add_argument("--workers", type=int, default=2, help="processes of a second server on PostgreSQL (1: none)")
+    parser.add_argument("--sizes", type=int, nargs="+", help="how the lists stand to the number of clients, instead")
     parser.add_argument("--profile", action="store_true", help="say where the CPU goes instead (py-spy)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--update-docs", action="store_true", help="put the tables into docs/speed.md")
@@ -49,6 +51,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="waypost-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         try:
+            if chosen.sizes:
+                _publish(report.growth(list(_sizes(chosen, folder))), chosen, report.GROWTH)
+                return 0
             scenes = {k: stack.enter_context(_scene(k, folder, chosen.clients)) for k in _databases(chosen)}
             if chosen.profile:
                 for kind, made in scenes.items():
@@ -58,13 +63,33 @@ def main() -> int:
         except BenchError as error:
             print(f"The measurement stopped. {error}", file=sys.stderr)
             return 1
-    text = report.tables(result)
-    print(f"\n{text}")
     if chosen.json:
         chosen.json.write_text(json.dumps(result.as_json(), indent=1))
-    if chosen.update_docs:
-        report.update_docs(text)
+    _publish(report.tables(result), chosen, report.LAST_RUN)
     return 0
+
+
+def _publish(text: str, chosen: argparse.Namespace, part: str) -> None:
+    print(f"\n{text}")
+    if chosen.update_docs:
+        report.update_docs(text, part)
+
+
+def _sizes(chosen: argparse.Namespace, folder: Path) -> Iterator[tuple[str, int, dict[str, Figures]]]:
+    """For each database and number of clients: what the operations that read need, with 8 connections."""
+    for kind in _databases(chosen):
+        for clients in chosen.sizes:
+            place = folder / str(clients)
+            place.mkdir(exist_ok=True)
+            with _scene(kind, place, clients) as made, serving(f"{kind}-{clients}", made, place) as server:
+                reading = [o for o in chosen.operations if o.name in ("caseload", "read_plan", "tick")]
+                for operation in reading:
+                    first_answer(server, operation)
+                taken: dict[str, list] = {o.name: [] for o in reading}  # type: ignore[type-arg]
+                for _ in range(chosen.rounds):
+                    for operation in reading:
+                        taken[operation.name].append(run(server, operation, 8, chosen.seconds))
+                yield kind, clients, {name: Figures.of(samples) for name, samples in taken.items()}
 
 
 def _databases(chosen: argparse.Namespace) -> list[str]:
@@ -101,6 +126,10 @@ def _measure(scenes: dict[str, Scene], folder: Path, chosen: argparse.Namespace)
             result.bulk_bytes_a_client[kind] = made.bytes_a_client
             result.bytes_a_client[kind] = _bytes_a_client(server)
             servers.append(server)
+            if kind == "postgresql" and chosen.workers > 1:
+                several = stack.enter_context(serving(report.SEVERAL, made, folder, chosen.workers))
+                result.start_seconds[report.SEVERAL] = several.start_seconds
+                servers.append(several)
         answers = {o.name: first_answer(servers[0], o) for o in chosen.operations}
         for server in servers[1:]:
             for operation in chosen.operations:

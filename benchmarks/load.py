@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import uvloop
@@ -52,18 +53,30 @@ class Sample(TypedDict):
     first_error: str
 
 
-def cpu_of(pid: int) -> float:
-    """CPU seconds a process has used, user and system, all its threads."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:  # noqa: PTH123 - read in the middle of a measurement
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def family(pid: int) -> list[int]:
+    """A process and its children: a server may be several."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *map(int, children)]
 
 
-def memory_of(pid: int) -> tuple[int, int]:
-    """Bytes of memory a process holds now, and how many of them are its own (not mapped from files)."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:  # noqa: PTH123 - as above
-        lines = dict(line.split(":", 1) for line in file)
-    return int(lines["VmRSS"].split()[0]) << 10, int(lines["RssAnon"].split()[0]) << 10
+def cpu_of(pids: list[int]) -> float:
+    """CPU seconds processes have used, user and system, all their threads."""
+    used = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / TICKS
+
+
+def memory_of(pids: list[int]) -> tuple[int, int]:
+    """Bytes of memory processes hold now, and how many of them are their own (not mapped from files)."""
+    resident = anonymous = 0
+    for pid in pids:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        lines = dict(line.split(":", 1) for line in text.splitlines())
+        resident += int(lines["VmRSS"].split()[0]) << 10
+        anonymous += int(lines["RssAnon"].split()[0]) << 10
+    return resident, anonymous
 
 
 def busy() -> float:
@@ -77,7 +90,7 @@ class _Run:
     """One job under way, shared by its connections."""
 
     def __init__(self, job: Job) -> None:
-        self.job = job
+        self.job, self.pids = job, family(job["pid"])
         decoded = [base64.b64decode(request) for request in job["requests"]]
         self.requests: Iterator[bytes] = cycle(decoded) if job["repeat"] else iter(decoded)
         self.status = job["status"]
@@ -94,15 +107,15 @@ class _Run:
     def begin(self) -> None:
         """The warm-up is over: count from here."""
         self.latencies.clear()
-        self.cpu, self.own, self.all = cpu_of(self.job["pid"]), time.process_time(), busy()
+        self.cpu, self.own, self.all = cpu_of(self.pids), time.process_time(), busy()
         self.began = time.perf_counter()
 
     def sample(self) -> Sample:
         ended = time.perf_counter()
-        cpu, own = cpu_of(self.job["pid"]) - self.cpu, time.process_time() - self.own
+        cpu, own = cpu_of(self.pids) - self.cpu, time.process_time() - self.own
         everything = busy() - self.all
         taken = sorted(self.latencies) or [0.0]
-        rss, anonymous = memory_of(self.job["pid"])
+        rss, anonymous = memory_of(self.pids)
         return Sample(
             count=len(self.latencies),
             seconds=ended - self.began,

@@ -64,14 +64,16 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, scene: Scene, folder: Path) -> Iterator[Server]:
-    """`python -m api serve` on a scene, for the length of a with block; its log lines go to a file in `folder`."""
+def serving(name: str, scene: Scene, folder: Path, workers: int = 1) -> Iterator[Server]:
+    """`python -m api serve` on a scene, in so many processes, for the length of a with block; its log lines go to
+    `folder`."""
     port = _free_port()
     settings = {
         "WAYPOST_DATABASE_URL": scene.url,
         "WAYPOST_DATA_DIR": str(folder),
         "WAYPOST_KEYS_DIR": str(scene.keys),
         "WAYPOST_PORT": str(port),
+        "WAYPOST_WORKERS": str(workers),
         "WAYPOST_RATE_LIMIT": "1000000",  # one advocate asks for a whole office
     }
     with _process(name, port, ["-m", "api", "serve"], folder, settings) as (pid, start_seconds):

@@ -11,8 +11,9 @@ from benchmarks import peers
 from benchmarks.measure import Figures
 
 DOCS = Path(__file__).parent.parent / "docs" / "speed.md"
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+LAST_RUN, GROWTH = "bench", "growth"  # parts of the page, each between two marks
 FLOOR = "starlette"
+SEVERAL = "postgresql-several"
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Result:
     def share_of_floor(self, server: str, operation: str, connections: int) -> float | None:
         """CPU of the floor (a Starlette route and the bare driver with the same crypto) over the operation's own."""
         floor = self.figures.get(FLOOR, {}).get(operation, {}).get(connections)
-        driver = self.driver_ms.get(server, {}).get(operation)
+        driver = self.driver_ms.get(server.partition("-")[0], {}).get(operation)
         if floor is None or driver is None:
             return None
         return (floor.cpu_ms + driver) / self.figures[server][operation][connections].cpu_ms
@@ -59,13 +60,19 @@ def tables(result: Result) -> str:
     for server in databases:
         parts += [f"**{NAMES[server]}**", _figures(result, server)]
     if 8 in result.connections:
-        parts += [_ratios(result, server) for server in databases]
+        parts += [_ratios(result, server) for server in databases if server != SEVERAL]
+    if SEVERAL in result.figures:
+        parts.append(_more_processes(result))
     parts.append(_costs(result, databases))
     return "\n\n".join(part for part in parts if part)
 
 
 NONE = "-"
-NAMES = {"sqlite": "SQLite, one process", "postgresql": "PostgreSQL, one process"}
+NAMES = {
+    "sqlite": "SQLite, one process",
+    "postgresql": "PostgreSQL, one process",
+    SEVERAL: "PostgreSQL, two processes",
+}
 
 
 def _others(result: Result) -> str:
@@ -85,7 +92,7 @@ def _figures(result: Result, server: str) -> str:
     for operation, by in result.figures[server].items():
         for connections, f in by.items():
             floor = result.figures.get(FLOOR, {}).get(operation, {}).get(connections)
-            driver = result.driver_ms.get(server, {}).get(operation)
+            driver = result.driver_ms.get(server.partition("-")[0], {}).get(operation)
             share = result.share_of_floor(server, operation, connections)
             rows.append(
                 [
@@ -142,6 +149,29 @@ def _ratios(result: Result, server: str) -> str:
     return title + "\n\n" + _table(("operation", *(f"x {n}" for n in names), "of CPU floor", "p99 / p50"), rows)
 
 
+def _more_processes(result: Result) -> str:
+    """What a second process brings: requests a second over those of one."""
+    one, two = result.figures["postgresql"], result.figures[SEVERAL]
+    rows = [[name, *(f"{two[name][c].rate / f.rate:.2f}" for c, f in by.items())] for name, by in one.items()]
+    heads = ("two processes / one", *(f"{c} conn." for c in result.connections))
+    return "PostgreSQL: requests/s of two processes over those of one\n\n" + _table(heads, rows)
+
+
+def growth(sizes: Sequence[tuple[str, int, dict[str, Figures]]]) -> str:
+    """How the operations that read stand to the number of an agency's clients, 8 connections."""
+    rows = []
+    for kind, clients, by in sizes:
+        least = next(b for k, _, b in sizes if k == kind)
+        rows += [
+            [kind, name, f"{clients:,}", f"{f.rate:,.0f}", f"{f.p50_ms:.1f}", f"{f.p99_ms:.1f}", f"{f.cpu_ms:.2f}",
+             f"{f.cpu_ms / least[name].cpu_ms:.2f}"]
+            for name, f in by.items()
+        ]  # fmt: skip
+    heads = ("database", "operation", "clients", "req/s", "p50 ms", "p99 ms", "CPU ms", "CPU to the smallest")
+    when = f"{datetime.now(UTC).date().isoformat()} · {machine()} · 8 connections"
+    return f"{when}\n\n{_table(heads, sorted(rows, key=lambda row: (row[0], row[1])))}"
+
+
 def _times(found: float, goal: float | None) -> str:
     return f"{found:.1f}" + ("" if goal is None else _goal(found, goal, f"≥ {goal:g}"))
 
@@ -157,8 +187,8 @@ def _costs(result: Result, databases: Iterable[str]) -> str:
             f"{result.start_seconds[server]:.1f} s",
             f"{result.memory[server][0] / 2**20:.0f} MiB",
             f"{result.memory[server][1] / 2**20:.0f} MiB",
-            f"{result.bytes_a_client[server] / 1024:.1f} KiB",
-            f"{result.bulk_bytes_a_client[server] / 1024:.1f} KiB",
+            f"{result.bytes_a_client[server] / 1024:.1f} KiB" if server in result.bytes_a_client else NONE,
+            f"{result.bulk_bytes_a_client[server] / 1024:.1f} KiB" if server in result.bulk_bytes_a_client else NONE,
             f"{result.entries[server]:,} sound" if server in result.entries else NONE,
         ]
         for server in databases
@@ -180,10 +210,11 @@ def _table(heads: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def update_docs(text: str, path: Path = DOCS) -> None:
-    """Put the tables between the markers. Raises ValueError when a marker is missing."""
-    before, _, rest = path.read_text().partition(BEGIN)
-    _, marker, after = rest.partition(END)
-    if not marker:
-        raise ValueError(f"{path} lacks {BEGIN} or {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def update_docs(text: str, part: str, path: Path = DOCS) -> None:
+    """Put tables between the marks of a part. Raises ValueError when a mark is missing."""
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    before, _, rest = path.read_text().partition(begin)
+    _, mark, after = rest.partition(end)
+    if not mark:
+        raise ValueError(f"{path} lacks {begin} or {end}")
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

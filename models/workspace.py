@@ -1,6 +1,7 @@
 """One unit of work inside one agency: it knows who asks, shows what she may see, and writes what it can explain."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar, cast
@@ -119,6 +120,10 @@ class Workspace:
         """Units that hold the same name wait for each other until they end. On SQLite they do so anyway."""
         if self.dialect.name != "sqlite":
             self.driver.execute("select pg_advisory_xact_lock(%s)", [int.from_bytes(name[:8], signed=True)])
+
+    def together(self) -> AbstractContextManager[Any]:
+        """Statements whose results nobody looks at travel as one message on PostgreSQL; what fails fails at the end."""
+        return nullcontext() if self.dialect.name == "sqlite" else self.driver.pipeline()
 
     # -- writing ------------------------------------------------------------------------------------------------
 

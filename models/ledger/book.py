@@ -108,8 +108,8 @@ def open_log(db: "Workspace") -> None:
         db.insert(_OPEN, [{"size": 0, "frontier": b""}])
 
 
-def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> int:
-    """Add one entry as the last act of a transaction; returns its sequence. Any failure fails the transaction."""
+def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> None:
+    """Add one entry as the last act of a transaction. Any failure fails the transaction."""
     head = db.rows(_HEAD)[0]
     at = datetime.now(UTC)  # under the head's lock: entries are in the order of their times
     stored = canonical(entry | {"v": FORMAT, "seq": head.size, "at": written(at)})
@@ -122,11 +122,10 @@ def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> int:
         "client_id": fact.client_id,
         "entry": stored,
     }
-    db.insert(_APPEND, [row])
     grown = merkle.push(head.frontier, head.size, merkle.leaf_hash(stored))
-    db.change(_MOVE, new_size=head.size + 1, new_frontier=grown)
-    size: int = head.size
-    return size
+    with db.together():
+        db.insert(_APPEND, [row])
+        db.change(_MOVE, new_size=head.size + 1, new_frontier=grown)
 
 
 def head(db: "Workspace") -> Any:
