@@ -175,6 +175,8 @@ class _Operation:
             part.strip().lower() not in ("charset=utf-8", 'charset="utf-8"') for part in kind[1:]
         ):
             raise Refusal("unsupported-media-type")
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refusal("unsupported-media-type")  # a small body may hide a huge one
         json_gate.check(raw)
         try:
             return {self.body_name: self.body.model_validate_json(raw)}

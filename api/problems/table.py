@@ -953,8 +953,10 @@ _problem(
         "El cuerpo no es de un tipo que esta dirección lea. Envíe JSON en UTF-8 e indíquelo en Content-Type.",
     ),
     (
-        "Content-Type is missing or is neither application/json nor, with PATCH, application/merge-patch+json.",
-        "Content-Type falta, o no es application/json ni, con PATCH, application/merge-patch+json.",
+        "Content-Type is missing or is neither application/json nor, with PATCH, application/merge-patch+json; or "
+        "Content-Encoding says that the body is compressed.",
+        "Content-Type falta, o no es application/json ni, con PATCH, application/merge-patch+json; o Content-Encoding "
+        "dice que el cuerpo está comprimido.",
     ),
     (
         "Set `Content-Type: application/json`.",
