@@ -37,7 +37,13 @@ def kind() -> str:
 def two(program: Program) -> Iterator[Service]:
     """A service of two processes."""
     with program.serving(WAYPOST_WORKERS="2") as service:
+        all_announced(service)
         yield service
+
+
+def all_announced(service: Service) -> None:
+    """The first answer may come before the parent has heard of all: a process that dies then ends the start."""
+    until(lambda: " serves " in service.printed(), "not announced")
 
 
 def children(pid: int) -> list[int]:
@@ -211,6 +217,7 @@ class TestLife:
         keys = program.folder / "keys"
         shutil.copytree(program.settings["WAYPOST_KEYS_DIR"], keys)
         with program.serving(WAYPOST_WORKERS="2", WAYPOST_KEYS_DIR=str(keys)) as service:
+            all_announced(service)
             (keys / "root.json").unlink()
             os.kill(children(service.process.pid)[0], signal.SIGKILL)
             assert service.process.wait(PATIENCE) == 3
