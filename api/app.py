@@ -16,6 +16,7 @@ from api.lane import Lane
 from api.limits import Limits
 from api.middleware import Shell
 from api.passwords import Passwords
+from api.paths import Paths
 from api.routes import (
     agency,
     assignments,
@@ -34,7 +35,6 @@ from api.routes import (
     users,
 )
 from api.settings import Settings
-from api.table import Table
 from api.tokens import Tokens
 from models.database import Database
 
@@ -95,13 +95,13 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _failed)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
-    app.add_middleware(Table)
+    app.add_middleware(Paths)
     app.add_middleware(Shell, settings=settings)
     return app
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """What the table did not know, and Starlette refused: a file that is not there, a method no file has."""
+    """What no path of ours is, and Starlette refused: a file that is not there, a method no file has."""
     status = getattr(error, "status_code", 500)
     if status == 405:
         return problem(request, "method-not-allowed", headers={"allow": "GET, HEAD"})

@@ -55,7 +55,7 @@ class Door(APIRoute):
     """One operation's way in. Handlers are `def` with a Workspace, or `async def` with an Errand or Front."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The function Starlette calls: from request to response, every refusal a problem."""
+        """From request to response, every refusal a problem. FastAPI asks for it; api/paths.py calls it, as `serve`."""
         operation = _Operation(self)
 
         async def handle(request: Request) -> Response:
@@ -66,6 +66,7 @@ class Door(APIRoute):
             except Exception as error:  # noqa: BLE001 - the last resort for everything a route does
                 return answer(request, error)
 
+        self.serve = handle
         return handle
 
 

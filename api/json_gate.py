@@ -1,4 +1,4 @@
-"""What may be called JSON here, checked before anything reads it (GUARD 4): strict, shallow, unambiguous."""
+"""What may be called JSON here, checked before anything reads it: strict, shallow, unambiguous."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The lane: where a request meets a thread. One hop, one transaction, answered after commit (SPEED.md, What follows 2).
+"""The lane: where a request meets a thread. One hop, one transaction, answered after commit (decision 2).
 
 SQLite has one lane thread that runs what is waiting, every unit in a savepoint, and commits once for all: no lock
 fights, and one fsync for many. PostgreSQL has as many lane threads as connections, one transaction a unit.
@@ -43,7 +43,7 @@ class _Turns:
         """Queue a job. When there is no room, the newest job of the agency with most of them has to go, this one if
         need be; it is returned."""
         with self._changed:
-            out = self._crowded(job) if self._size >= self._capacity else None
+            out = self._evict(job) if self._size >= self._capacity else None
             if out is not job:
                 self._jobs.setdefault(job.unit.agency_id, deque()).append(job)
                 self._size += 1
@@ -73,7 +73,7 @@ class _Turns:
             self._closed = True
             self._changed.notify_all()
 
-    def _crowded(self, job: _Job) -> _Job:
+    def _evict(self, job: _Job) -> _Job:
         agency_id, jobs = max(self._jobs.items(), key=lambda held: len(held[1]))
         if len(jobs) <= len(self._jobs.get(job.unit.agency_id, ())) + 1:
             return job

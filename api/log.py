@@ -11,7 +11,7 @@ import structlog
 ALLOWED = frozenset(
     {
         "event", "level", "timestamp", "request_id", "method", "route", "status", "ms", "agency", "actor", "code",
-        "count", "port", "host", "pid", "version", "database", "kind", "error", "where", "chore", "signal",
+        "count", "port", "host", "pid", "version", "database", "kind", "error", "where", "chore", "signal", "pause",
     }
 )  # fmt: skip
 

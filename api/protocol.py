@@ -1,4 +1,4 @@
-"""HTTP/1.1 as it is spoken here: bounded, unambiguous, and not for the slow (GUARD 4). uvicorn alone would take two
+"""HTTP/1.1 as it is spoken here: bounded, unambiguous, and not for the slow. uvicorn alone would take two
 megabytes of headers, two Hosts, or an hour to send one line."""
 
 import asyncio

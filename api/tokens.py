@@ -1,6 +1,6 @@
 """Access tokens: signed statements of who a session belongs to, ten minutes long. The only importer of jose.
 
-python-jose is given as little to decide as possible (GUARD 8): one algorithm, a key chosen by exact `kid` before it is
+python-jose is given as little to decide as possible: one algorithm, a key chosen by exact `kid` before it is
 called, every claim required here, canonical base64, and any failure of any kind the same refusal.
 """
 

@@ -16,18 +16,21 @@ CONNECTIONS, LOOKS_A_SECOND, SHOWN = 8, 250, 12
 #: A look belongs to the first part, in this order, of which any frame of the stack is (innermost first).
 PARTS = (
     ("idle", r"_worker \(concurrent"),
-    ("ledger entry", r"(_entry|_object|append|_disclosure|canonical|push) \(models/(database|ledger)"),
+    ("ledger entry", r"(_entry|_object|append|_disclosure|canonical|push) \(models/(workspace|ledger)"),
     ("cells: seal and open", r"models/vault/"),
     ("rows: statements, binding, reading", r"models/rows\.py"),
-    ("commit, begin", r"(do_commit|_begin_impl|_commit_impl|do_begin|_begin) \((sqlalchemy|models/database)"),
+    (
+        "commit, begin",
+        r"(do_commit|_begin_impl|_commit_impl|do_begin|_begin|_begin_for) \((sqlalchemy|models/(engine|database))",
+    ),
     ("Session and connection (SQLAlchemy)", r"\(sqlalchemy/"),
     ("shapes and bytes", r"(api/routes/|api/progress|api/paging|pydantic/|_respond)"),
     ("verbs and words", r"\(models/"),
     ("gate and door", r"api/(door|gate|tokens|json_gate|shapes)"),
     ("log line and metrics", r"(_tell|structlog|prometheus|api/log)"),
-    ("shell: headers, ids", r"api/middleware"),
+    ("shell: headers, ids, limits", r"api/(middleware|limits)"),
     ("lane: queue and hop", r"(api/lane|queue|threading|call_soon)"),
-    ("routing (FastAPI, Starlette)", r"\((fastapi|starlette)/"),
+    ("routing (paths, FastAPI, Starlette)", r"(api/paths|\((fastapi|starlette)/)"),
     ("uvicorn and event loop", r"(uvicorn|asyncio|uvloop)"),
 )
 _PARTS = [(name, re.compile(pattern)) for name, pattern in PARTS]

@@ -1,4 +1,4 @@
-"""The walls and triggers a table gets when it is made (VAULT.md section 8). Called by migrations, on both databases."""
+"""The walls and triggers a table gets when it is made. Called by migrations, on both databases."""
 
 from alembic import op
 

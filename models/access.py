@@ -9,7 +9,7 @@ PLATFORM = UUID(int=0)
 
 
 class Role(StrEnum):
-    """What a person is at her agency; one person may hold several (DOMAIN 5)."""
+    """What a person is at her agency; one person may hold several."""
 
     ADVOCATE = "advocate"
     AGENCY_ADMIN = "agency_admin"
@@ -115,7 +115,7 @@ class Actor:
 
     @classmethod
     def system(cls, agency_id: UUID, kind: Kind = Kind.SYSTEM) -> "Actor":
-        """The worker, the command line or the sign-in, acting inside one agency. They have no other door (DESIGN 4)."""
+        """The worker, the command line or the sign-in, acting inside one agency. They have no other door."""
         return cls(agency_id, PLATFORM, kind=kind)
 
     def may(self, permission: Permission) -> bool:

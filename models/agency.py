@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Custody(StrEnum):
-    """How much of a plan is kept, strictest first (DOMAIN 2): that planning happened, or its content too."""
+    """How much of a plan is kept, strictest first: that planning happened, or its content too."""
 
     EVENT_ONLY = "event_only"
     RETAINED = "retained"

@@ -30,7 +30,7 @@ class Choice(StrEnum):
 
 
 class ItemStatus(StrEnum):
-    """Where an item stands (DOMAIN 6): offered → planned → in_progress → done, and three ways of leaving it aside."""
+    """Where an item stands: offered → planned → in_progress → done, and three ways of leaving it aside."""
 
     OFFERED = "offered"
     PLANNED = "planned"
@@ -212,7 +212,7 @@ _LOOK = Query(
 )
 _SET = Change(
     sa.update(table_of(ChecklistItem))
-    .where(_I.id == sa.bindparam("item_id", type_=ID, required=True), _I.status == sa.bindparam("was", required=True))
+    .where(_I.id == sa.bindparam("item_id", type_=ID, required=True), _I.version == sa.bindparam("seen", required=True))
     .values(
         status=sa.bindparam("now_status", required=True),
         completed_at=sa.bindparam("now_at", required=True),
@@ -306,17 +306,20 @@ def untick(db: "Workspace", wanted: UUID) -> Any:
 
 def _move(db: "Workspace", wanted: UUID, target: ItemStatus, action: Action) -> Any:
     ticking = target is ItemStatus.DONE
+    at, by = (db.now, db.actor.id) if ticking else (None, None)
+    sure = False  # a look that had to wait for the plan shows an older item; with the plan ours, the next one cannot
     while True:
         item = db.one(_LOOK, item_id=wanted)
         if not item.kind.tickable:
             raise Conflict("not-tickable")
         if item.plan_status not in OPEN_PLANS:
             raise Conflict("plan-not-open")
-        if (item.status is ItemStatus.DONE) == ticking:
+        if (item.status is ItemStatus.DONE) != ticking:
+            if db.change(_SET, item_id=wanted, seen=item.version, now_status=target, now_at=at, now_by=by):
+                break
+        elif sure:
             return item
-        at, by = (db.now, db.actor.id) if ticking else (None, None)
-        if db.change(_SET, item_id=wanted, was=item.status, now_status=target, now_at=at, now_by=by):
-            break  # else the item we saw was older than the plan we had to wait for: look again
+        sure = True
     counters = count(db, item.plan_id, {item.status: -1, target: 1})
     db.note(action, "checklist_items", [wanted], item.client_id)
     return item._replace(status=target, completed_at=at, completed_by_id=by, version=item.version + 1, **counters)

@@ -36,7 +36,7 @@ NO_REVIEW = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class ClientStatus(StrEnum):
-    """The state of a case (DOMAIN 6)."""
+    """The state of a case."""
 
     ENQUIRY = "enquiry"
     OPEN = "open"

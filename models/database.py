@@ -60,17 +60,19 @@ class Database:
     def run(self, units: list[Unit[Any]], more: Callable[[], Unit[Any] | None] = lambda: None) -> None:
         """Run units in one transaction, each able to fail alone, and commit once: the only commit there is.
 
-        On SQLite `more` is asked after each unit for another one that joins. On PostgreSQL give one unit; a deadlock or
-        serialization failure is tried once more. An error of a unit stays on that unit. When the transaction itself
-        fails, every unit has failed and nothing was kept.
+        On SQLite `more` is asked after each unit for another one that joins. PostgreSQL takes one unit; a dead
+        connection, a deadlock or a serialization failure is tried once more. An error of a unit stays on that unit.
+        When the transaction itself fails, every unit has failed and nothing was kept.
         """
+        if not self.embedded and len(units) > 1:
+            raise ValueError("one unit a transaction on PostgreSQL: a second try would run the others twice")
         for last_try in (False, True):
             try:
                 with self.engine.connect() as connection:
                     done = self._attempt(connection, units, more)
                 for unit, db in zip(units, done, strict=True):
                     if unit.error is None:
-                        db.keys.committed()
+                        db.kept()
             except Exception as error:  # noqa: BLE001 - every way a transaction can fail must reach its callers
                 if not last_try and worth_another_try(error):
                     if isinstance(error, DeadConnection):
@@ -106,7 +108,7 @@ class Database:
         try:
             self._work(db, unit)
         except Exception as error:
-            _close(db)
+            db.abandon()
             if ends_transaction(error):
                 raise
             driver.execute("ROLLBACK TO SAVEPOINT unit")
@@ -121,7 +123,7 @@ class Database:
             try:
                 self._work(db, unit)
             except Exception as error:
-                _close(db)
+                db.abandon()
                 if ends_transaction(error):
                     raise
                 if transaction.is_active:  # a flush that failed has rolled it back already
@@ -138,14 +140,18 @@ class Database:
         unit.value, unit.error = None, None
         unit.value = unit.work(db)
         db.finish()
-        if db.session is not None:
-            db.session.commit()  # on SQLite its own savepoint; durable when the transaction commits
-        _close(db)
+        if db.objects_in_use is not None:
+            db.objects_in_use.commit()  # on SQLite its own savepoint; durable when the transaction commits
+        db.abandon()
 
     def _workspace(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:
         db = Workspace(connection, unit.agency_id, unit.origin, self.vault)
         if not self.embedded:
-            _begin_for(unit.agency_id, db.driver.pgconn)
+            try:
+                _begin_for(unit.agency_id, db.driver.pgconn)
+            except DeadConnection:
+                connection.invalidate()  # or its roll-back fails too, and that error would hide this one
+                raise
         return db
 
     def _refuse(self, connection: sa.Connection, unit: Unit[Any], actor: Actor, error: Exception) -> None:
@@ -156,14 +162,9 @@ class Database:
             db.finish()
 
 
-def _close(db: Workspace) -> None:
-    """Let go of its rows; what was not committed is undone."""
-    if db.session is not None:
-        db.session.close()
-
-
 def _begin_for(agency_id: UUID, server: psycopg.pq.abc.PGconn) -> None:
-    """BEGIN, and whose rows row-level security shows: both in one message, where the driver would send two."""
+    """BEGIN, and whose rows row-level security shows: both in one message, where the driver would send two. The driver
+    asks the server's transaction status before each statement, so it knows that one is open, and ends it as its own."""
     sent = server.exec_(b"begin; select set_config('app.agency_id', '%b', true)" % str(agency_id).encode())
     if sent.status != psycopg.pq.ExecStatus.TUPLES_OK:
-        raise DeadConnection
+        raise DeadConnection(sent.error_message.decode(errors="replace"))

@@ -16,7 +16,7 @@ class DeadConnection(Exception):
 
 
 def make_engine(url: str, pool_size: int = 8) -> sa.Engine:
-    """An engine with the settings of SPEED.md 6. Bound values never appear in its errors."""
+    """An engine with the settings below. Bound values never appear in its errors."""
     address = sa.make_url(url)
     if address.get_backend_name() != "sqlite":
         patience = {"connect_timeout": 5, "options": " ".join(f"-c {limit}" for limit in POSTGRESQL)}

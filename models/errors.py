@@ -78,7 +78,7 @@ class Unavailable(DomainError):
 
 
 class SealError(DomainError):
-    """A sealed value cannot be opened: one text for a wrong key and a moved, edited, cut or older cell (VAULT 3)."""
+    """A sealed value cannot be opened: one text for a wrong key and a moved, edited, cut or older cell."""
 
     code = "sealed-data-damaged"
 

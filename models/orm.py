@@ -21,7 +21,7 @@ class UnexplainedWrite(RuntimeError):
     """A row would change without a ledger entry that says why (law 2). A programmer's error."""
 
 
-class Mapped(Session):
+class Objects(Session):
     """The rows of one Workspace as objects. Made when a verb first asks for one: most requests never do."""
 
     def __init__(self, workspace: "Workspace", connection: sa.Connection) -> None:
@@ -31,10 +31,10 @@ class Mapped(Session):
         self.workspace = workspace
 
 
-@event.listens_for(Mapped, "do_orm_execute")
+@event.listens_for(Objects, "do_orm_execute")
 def _stay_inside(state: ORMExecuteState) -> None:
     """Every ORM SELECT gets the walls of its one model; anything else has no business here."""
-    db, statement = cast(Mapped, state.session).workspace, cast(Any, state.statement)
+    db, statement = cast(Objects, state.session).workspace, cast(Any, state.statement)
     if not state.is_select or not state.is_orm_statement:
         raise UnexplainedWrite("a Workspace reads models and changes rows through their verbs")
     table = _only_table(statement)
@@ -69,12 +69,12 @@ def _wall(db: "Workspace", table: sa.Table) -> Any:
     return sa.and_(mine, seen)
 
 
-@event.listens_for(Mapped, "before_flush")
+@event.listens_for(Objects, "before_flush")
 def _explain_every_write(session: Session, context: object, instances: object) -> None:
-    mapped = cast(Mapped, session)
-    db = mapped.workspace
-    changed = [row for row in mapped.dirty if mapped.is_modified(row)]
-    for row in [*mapped.new, *changed, *mapped.deleted]:
+    objects = cast(Objects, session)
+    db = objects.workspace
+    changed = [row for row in objects.dirty if objects.is_modified(row)]
+    for row in [*objects.new, *changed, *objects.deleted]:
         if not isinstance(row, AgencyRecord) or row.agency_id != db.agency_id:
             raise UnexplainedWrite(f"{row!r} is not of this agency")
         if row.id not in db.explained or row.id not in db.claimed:
@@ -82,6 +82,6 @@ def _explain_every_write(session: Session, context: object, instances: object) -
     for row in changed:
         if hasattr(row, "version") and not sa.inspect(row).attrs.version.history.has_changes():
             row.version += 1
-    for row in mapped.deleted:
+    for row in objects.deleted:
         if sealed_fields(type(row)):
             db.note_digest(str(row.__tablename__), row.id, row.seal_rev, None)

@@ -53,7 +53,7 @@ MOST_DRAFTS = 20  # of one client: more are left-overs, and closing her case wou
 
 
 class PlanStatus(StrEnum):
-    """The life of a plan (DOMAIN 6)."""
+    """The life of a plan."""
 
     DRAFT = "draft"
     ACTIVE = "active"

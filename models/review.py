@@ -42,7 +42,7 @@ class ReviewKind(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What may happen that calls for looking at a plan again (DOMAIN 1, 10)."""
+    """What may happen that calls for looking at a plan again."""
 
     COURT_FILING = "court_filing"
     HEARING = "hearing"

@@ -1,4 +1,4 @@
-"""The fast lane: statements written once at import, walled, opened and run on the driver (SPEED.md, What follows 1).
+"""The fast lane: statements written once at import, walled, opened and run on the driver (decision 4).
 
 A `Query` is a SELECT. Every agency table in it is held to the caller's agency, and every table of clients' rows to the
 clients the caller may see. Sealed columns come back opened, under their field's name, and leave a disclosure mark.
@@ -327,6 +327,8 @@ class Insert:
 
     def run(self, db: "Workspace", rows: Sequence[dict[str, Any]]) -> int:
         """Number of rows inserted. Values of sealed fields are given under the field's name and sealed here."""
+        if self._unless_there and len(rows) > 1:
+            raise ValueError("how many of several were there already is not told: give one")
         compiled = self._compiled.get(db.dialect.name)
         if compiled is None:
             compiled = self._compiled[db.dialect.name] = self._compile(db.dialect)

@@ -292,13 +292,19 @@ def document(db: "Workspace", pinned: Pinned) -> TemplateDocument:
         return kept
     row = db.one(_DOCUMENT, owner_id=pinned.owner_id, template_id=pinned.template_id, number=pinned.number)
     read = TemplateDocument.model_validate_json(row.document)
-    return _documents.keep(pinned, read) if row.state is VersionState.PUBLISHED else read
+    if row.state is VersionState.PUBLISHED:
+        db.once_kept(lambda: _documents.keep(pinned, read))
+    return read
 
 
 def words(db: "Workspace", pinned: Pinned, language: str, values: LocalValues) -> PinnedWords:
     """A published version's words in a language, filled with the agency's values."""
     source, key = document(db, pinned), (pinned, language, values)
-    return _words.get(key) or _words.keep(key, _filled(source, language, values))
+    kept = _words.get(key)
+    if kept is None:
+        made = kept = _filled(source, language, values)
+        db.once_kept(lambda: _words.keep(key, made))
+    return kept
 
 
 def _filled(source: TemplateDocument, language: str, values: LocalValues) -> PinnedWords:

@@ -1,6 +1,6 @@
 """One unit of work inside one agency: it knows who asks, shows what she may see, and writes what it can explain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,7 +16,7 @@ from models.errors import DomainError, Forbidden, NotFound, SealError, Stale
 from models.ledger import book
 from models.ledger.action import Action
 from models.ledger.book import Fact, Origin
-from models.orm import Mapped, UnexplainedWrite
+from models.orm import Objects, UnexplainedWrite
 from models.rows import Change, Insert, Query
 from models.vault.keys import KeyRing, Vault
 from models.vault.sealed import row_digest
@@ -29,8 +29,8 @@ LISTED_IDS = 200  # an entry names this many ids; beyond, their count and digest
 class Workspace:
     """A unit inside one agency, seeing what its actor may see, writing what the ledger explains.
 
-    The fast lane (rows, one, change, insert, create_many) runs prepared statements on the driver; the slow lane (find,
-    claim, all, create, delete) works with the rows as objects. Both stand behind the same walls.
+    The fast lane (rows, one, change, change_one, insert, create_many) runs prepared statements on the driver; the slow
+    lane (find, claim, all, create, delete) works with the rows as objects. Both stand behind the same walls.
     """
 
     def __init__(self, connection: sa.Connection, agency_id: UUID, origin: Origin, vault: Vault) -> None:
@@ -44,19 +44,20 @@ class Workspace:
         self.outcome: str | None = None
         self.explained: set[UUID] = set()
         self.claimed: set[UUID] = set()
-        self.session: Mapped | None = None
+        self.objects_in_use: Objects | None = None
         self._facts: list[Fact] = []
         self._opened: dict[str, tuple[dict[bytes, bytes], set[str]]] = {}
         self._digests: list[dict[str, Any]] = []
         self._seen: set[UUID] = set()
+        self._afterwards: list[Callable[[], object]] = []
         self._fast_writes = False  # rows changed without the ORM, which before_flush does not see
 
     @property
-    def mapped(self) -> Mapped:
+    def objects(self) -> Objects:
         """The rows as objects, from the first verb that wants one."""
-        if self.session is None:
-            self.session = Mapped(self, self.connection)
-        return self.session
+        if self.objects_in_use is None:
+            self.objects_in_use = Objects(self, self.connection)
+        return self.objects_in_use
 
     def become(self, actor: Actor, permission: Permission | None = None) -> None:
         """From nobody to somebody. With a permission: refused unless granted; sight is as far as the grant reaches."""
@@ -93,7 +94,7 @@ class Workspace:
 
     def all(self, statement: Any) -> list[Any]:
         """The models of an ORM SELECT, through the walls."""
-        return list(self.mapped.exec(statement).scalars())
+        return list(self.objects.exec(statement).scalars())
 
     def rows(self, query: Query, **params: Any) -> list[Any]:
         """Run a prepared query through the walls; sealed columns come opened."""
@@ -122,7 +123,8 @@ class Workspace:
             self.driver.execute("select pg_advisory_xact_lock(%s)", [int.from_bytes(name[:8], signed=True)])
 
     def together(self) -> AbstractContextManager[Any]:
-        """Statements whose results nobody looks at travel as one message on PostgreSQL; what fails fails at the end."""
+        """Statements whose results nobody looks at travel as one message on PostgreSQL; what fails fails at the end,
+        and numbers of rows mean nothing."""
         return nullcontext() if self.dialect.name == "sqlite" else self.driver.pipeline()
 
     # -- writing ------------------------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ class Workspace:
     def create(self, model: type[R], action: Action, **values: object) -> R:
         """Stamp the agency, keep the row, record the fact: one call, nothing to forget."""
         row = model(agency_id=self.agency_id, **cast(Any, values))
-        self.mapped.add(row)
+        self.objects.add(row)
         self.claimed.add(row.id)
         self.record(action, row)
         return row
@@ -157,7 +159,9 @@ class Workspace:
         return returned
 
     def insert(self, insert: Insert, values: Sequence[dict[str, Any]]) -> int:
-        """Insert machinery rows (keys, log, idempotency). Returns rows inserted."""
+        """Insert machinery rows (keys, log, idempotency): they need no entry. Returns rows inserted."""
+        if not model_of(insert.table).machinery:
+            raise UnexplainedWrite(f"{insert.table.name}: create_many() says why")
         return insert.run(self, values)
 
     def record(self, action: Action, row: AgencyRecord, *fields: str) -> None:
@@ -198,16 +202,16 @@ class Workspace:
 
     def delete(self, row: AgencyRecord) -> None:
         """Delete a claimed row; `record` must say why, as for any change."""
-        self.mapped.delete(row)
+        self.objects.delete(row)
 
     def flush(self) -> None:
         """Send what changed on the rows to the database, so that statements of the fast lane see it."""
-        if self.session is not None:
-            self.session.flush()
+        if self.objects_in_use is not None:
+            self.objects_in_use.flush()
 
     def reread(self) -> None:
         """Forget the rows' values: the next look at one reads it anew."""
-        self.mapped.expire_all()
+        self.objects.expire_all()
 
     # -- ending -------------------------------------------------------------------------------------------------
 
@@ -220,6 +224,21 @@ class Workspace:
             self._facts.append(self._disclosure())
         if self._facts:
             book.append(self, self._entry(), self._facts[0])
+
+    def abandon(self) -> None:
+        """Let go of the rows; what was not committed is undone."""
+        if self.objects_in_use is not None:
+            self.objects_in_use.close()
+
+    def once_kept(self, act: Callable[[], object]) -> None:
+        """Do this after the commit: what the process remembers must not be of a transaction that failed."""
+        self._afterwards.append(act)
+
+    def kept(self) -> None:
+        """The commit is done. Called by the Database."""
+        self.keys.committed()
+        for act in self._afterwards:
+            act()
 
     def deny(self, error: DomainError, actor: Actor, ids: Sequence[UUID]) -> None:
         """Keep the fact that somebody was refused. Its own unit, after the refused one was undone."""

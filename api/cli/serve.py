@@ -43,19 +43,26 @@ def serve(*, as_json: bool) -> Answer:
 
 def attend(settings: Settings, port: socket.socket, greet: Callable[[House], Answer], *, as_json: bool) -> None:
     """Serve in this process, or in as many as are wanted. What greet returns is said once all of them answer."""
-    with open_to_serve(settings) as house:
-        said = greet(house)
-        if settings.workers == 1:
+    if settings.workers == 1:
+        with open_to_serve(settings) as house:
+            said = greet(house)
             run(house, port, lambda: tell(said, as_json=as_json))
-            return
+        return
+    said = _greeted(settings, greet)
 
     def one_of_several(announce: Announce) -> None:
         with open_house(settings) as house:
             run(house, port, announce)
 
     log.configure(settings.log_level)
-    # The house is closed again: nothing of it is shared with the processes.
+    gc.collect()  # the house was closed again: no key of it goes along into the processes
     workers.run(settings.workers, one_of_several, lambda: tell(said, as_json=as_json))
+
+
+def _greeted(settings: Settings, greet: Callable[[House], Answer]) -> Answer:
+    """Find the installation sound before any process is started; nothing of it is kept."""
+    with open_to_serve(settings) as house:
+        return greet(house)
 
 
 @contextlib.contextmanager
@@ -148,8 +155,9 @@ def run(house: House, port: socket.socket, announce: Announce) -> None:
     for number in SIGNALS:  # uvicorn raises a signal again after draining; by default that would end in an error code
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     gone = _watch(house, server)
-    gc.freeze()  # what is here now stays: no need to look through it again and again for something to throw away
-    gc.set_threshold(10_000, 10, 10)
+    gc.collect()
+    gc.freeze()  # what is here now stays: looking through it again and again took a sixth of every request
+    gc.set_threshold(10_000)  # a plan alone is 700 objects: look after some requests, not in the middle of each
     PROCESS.info({"pid": str(os.getpid())})
     log.logger().info("serving", port=house.settings.port, pid=os.getpid(), version=VERSION, database=_kind(house))
     server.run(sockets=[port])

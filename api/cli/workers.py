@@ -104,7 +104,7 @@ class Seat:
         lived = code == 0 or now - self.born >= LIVED
         self.pause = 0.0 if lived else min(max(2 * self.pause, FIRST_PAUSE), LONGEST_PAUSE)
         self.due = now + self.pause
-        log.logger().error("worker.died", status=code, count=round(self.pause))
+        log.logger().error("worker.died", status=code, pause=self.pause)
 
     def _start(self) -> None:
         read, write = os.pipe()

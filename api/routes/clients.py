@@ -202,7 +202,7 @@ def create_client(body: ClientIn, db: Annotated[Workspace, Can(Permission.CLIENT
     client_id = Client.open(db, **values)
     if known_as:
         ExternalId.replace(db, client_id, known_as)
-    return ClientOut(**_echo(body, client_id, values))
+    return _echo(body, client_id, values["opened_on"])
 
 
 @router.get("/{client_id}", summary="Read a client")
@@ -254,7 +254,21 @@ def _stored(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _echo(body: ClientIn, client_id: UUID, stored: dict[str, Any]) -> dict[str, Any]:
+def _echo(body: ClientIn, client_id: UUID, opened_on: date) -> ClientOut:
     """The new client as just sent: nothing has to be opened again to show it."""
-    shown = {"restricted": False, "closed_at": None, "closing_reason": None, "version": 1, "id": client_id}
-    return dict(body) | shown | {"opened_on": stored["opened_on"]}
+    return ClientOut(
+        id=client_id,
+        alias=body.alias,
+        legal_name=body.legal_name,
+        pronouns=body.pronouns,
+        date_of_birth=body.date_of_birth,
+        languages=body.languages,
+        contact=body.contact,
+        external_ids=body.external_ids,
+        status=body.status,
+        closing_reason=None,
+        restricted=False,
+        opened_on=opened_on,
+        closed_at=None,
+        version=1,
+    )

@@ -63,7 +63,7 @@ class SignedInOut(Out):
     """Tokens for what follows."""
 
     access_token: str
-    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
+    token_type: str
     expires_in: int
     """Seconds the access token is good for."""
     refresh_token: str
@@ -158,6 +158,7 @@ def _signed_in(front: Front, opened: Opened, *, must_change: bool) -> SignedInOu
         raise Unauthenticated("session-ended")
     return SignedInOut(
         access_token=front.tokens.issue(session.agency_id, session.user_id, session.id),
+        token_type="Bearer",  # noqa: S106 - the name of a scheme
         expires_in=front.tokens.life,
         refresh_token=opened.refresh_token,
         session=SessionOut.of(session, session.id),

@@ -1,4 +1,4 @@
-"""The log's rows: append under the head, read back, verify. Entries hold ids, never values (VAULT.md section 7)."""
+"""The log's rows: append under the head, read back, verify. Entries hold ids, never values (decision 9)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

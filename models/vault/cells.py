@@ -1,4 +1,4 @@
-"""Cells and wraps: the bytes of a sealed value or key, bound to the place they stand in (VAULT.md section 3)."""
+"""Cells and wraps: the bytes of a sealed value or key, bound to the place they stand in."""
 
 import os
 from collections.abc import Sequence

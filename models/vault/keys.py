@@ -1,4 +1,4 @@
-"""Keys: root, agency key (KEK), data key per client; and the ring a Workspace opens cells with (VAULT.md section 2)."""
+"""Keys: root, agency key (KEK), data key per client; and the ring a Workspace opens cells with."""
 
 import hmac
 import os
@@ -87,9 +87,10 @@ def _key_place(agency_id: UUID, kid: bytes, subject_id: UUID, purpose: str) -> b
 
 
 class Vault:
-    """The opened keys of this process: one root call per agency and epoch, then local unwraps, bounded in number."""
+    """The opened keys of this process: one root call per agency and epoch, then local unwraps of data keys, of which so
+    many are kept (5 KiB each). What comes in is of transactions that were committed."""
 
-    def __init__(self, root: RootKeys, service: ServiceKeys, capacity: int = 20_000) -> None:
+    def __init__(self, root: RootKeys, service: ServiceKeys, capacity: int = 4_000) -> None:
         self.root, self.service = root, service
         self._capacity = capacity
         self._lock = threading.Lock()
@@ -102,7 +103,7 @@ class Vault:
         epoch, agency_id, key = self.root.current(), db.agency_id, os.urandom(32)
         wrapped = self.root.wrap(epoch, key, _kek_place(agency_id, epoch))
         db.insert(_ADD_KEK, [{"epoch": epoch, "wrapped": wrapped}])
-        self._keks[agency_id, epoch] = key
+        db.keys.take(epoch, key)
         db.keys.create(agency_id, "agency")
         db.keys.create(agency_id, "index")
 
@@ -113,16 +114,13 @@ class Vault:
             self.root.unwrap(row.epoch, row.wrapped, _kek_place(db.agency_id, row.epoch))
         return len(rows)
 
-    def kek(self, db: "Workspace", epoch: int) -> bytes:
-        """The agency's key under an epoch, opened once per process."""
-        key = self._keks.get((db.agency_id, epoch))
-        if key is None:
-            wrapped = db.rows(_KEK, epoch=epoch)
-            if not wrapped:
-                raise KeyRefused(f"no agency key under root epoch {epoch}")
-            key = self.root.unwrap(epoch, wrapped[0].wrapped, _kek_place(db.agency_id, epoch))
-            self._keks[db.agency_id, epoch] = key
-        return key
+    def kek(self, agency_id: UUID, epoch: int) -> bytes | None:
+        """The agency's key under an epoch, if this process holds it."""
+        return self._keks.get((agency_id, epoch))
+
+    def keep_kek(self, agency_id: UUID, epoch: int, key: bytes) -> None:
+        """Remember an agency's opened key."""
+        self._keks[agency_id, epoch] = key
 
     def cached(self, agency: bytes, kid: bytes) -> tuple[bytes, AESGCM] | None:
         """An opened key and whose it is, if this process holds it."""
@@ -152,12 +150,13 @@ class Vault:
 
 
 class KeyRing:
-    """The keys one Workspace may use: its agency's, never another's. New keys reach the process only after commit."""
+    """The keys one Workspace may use: its agency's, never another's. They reach the process only after the commit."""
 
     def __init__(self, vault: Vault, db: "Workspace") -> None:
         self._vault, self._db, self._agency = vault, db, db.agency_id.bytes
-        self._fresh: dict[bytes, tuple[bytes, AESGCM]] = {}
-        self._fresh_of: dict[bytes, bytes] = {}
+        self._fresh: dict[bytes, tuple[bytes, AESGCM]] = {}  # opened or made in this unit
+        self._fresh_of: dict[bytes, bytes] = {}  # subject -> the kid its new cells are sealed under
+        self._keks: dict[int, bytes] = {}
 
     def openers(self, sealed: Iterable[bytes]) -> dict[bytes, AESGCM]:
         """The ciphers these cells name, by kid | subject id: a cell opens only with the key of the subject it stands
@@ -166,8 +165,7 @@ class KeyRing:
         found = {kid: self._fresh.get(kid) or self._vault.cached(self._agency, kid) for kid in named}
         missing = [kid for kid, key in found.items() if key is None]
         for row in self._db.rows(_BY_KID, kids=missing) if missing else ():
-            found[row.kid] = key = (row.subject_id.bytes, self._open(row))
-            self._vault.keep(self._agency, row.kid, *key)
+            found[row.kid] = self._fresh[row.kid] = (row.subject_id.bytes, self._open(row))
         return {kid + key[0]: key[1] for kid, key in found.items() if key is not None}
 
     def opener(self, cell: bytes, subject_id: UUID) -> AESGCM:
@@ -190,14 +188,14 @@ class KeyRing:
         rows = self._db.rows(_CURRENT, subject_id=subject_id, purpose=purpose)
         if not rows:
             raise SealError
-        cipher = self._open(rows[0])
-        self._vault.keep(self._agency, rows[0].kid, subject, cipher, current=True)
-        return rows[0].kid, cipher
+        kid, cipher = rows[0].kid, self._open(rows[0])
+        self._fresh[kid], self._fresh_of[subject] = (subject, cipher), kid
+        return kid, cipher
 
     def create(self, subject_id: UUID, purpose: str) -> None:
         """A new current data key for a subject."""
         db, kid, key, epoch = self._db, os.urandom(KID), os.urandom(32), self._vault.root.current()
-        wrapped = wrap(self._vault.kek(db, epoch), key, _key_place(db.agency_id, kid, subject_id, purpose))
+        wrapped = wrap(self.kek(epoch), key, _key_place(db.agency_id, kid, subject_id, purpose))
         row = {"kid": kid, "subject_id": subject_id, "purpose": purpose, "epoch": epoch, "wrapped": wrapped}
         db.insert(_ADD_KEY, [row | {"created_at": db.now}])
         if purpose != "index":
@@ -213,12 +211,28 @@ class KeyRing:
         )
         return hmac.digest(index_key, value.encode(), "sha256")[:16]
 
+    def kek(self, epoch: int) -> bytes:
+        """The agency's key under an epoch. Raises KeyRefused when there is none, or it does not open."""
+        agency_id = self._db.agency_id
+        key = self._keks.get(epoch) or self._vault.kek(agency_id, epoch)
+        if key is None:
+            wrapped = self._db.rows(_KEK, epoch=epoch)
+            if not wrapped:
+                raise KeyRefused(f"no agency key under root epoch {epoch}")
+            key = self._vault.root.unwrap(epoch, wrapped[0].wrapped, _kek_place(agency_id, epoch))
+            self.take(epoch, key)
+        return key
+
+    def take(self, epoch: int, key: bytes) -> None:
+        """Use an agency key just opened or made."""
+        self._keks[epoch] = key
+
     def committed(self) -> None:
-        """Hand new keys to the process: the transaction that made them is durable now."""
+        """Hand what was opened and made to the process: the transaction that saw it is durable now."""
+        for epoch, kek in self._keks.items():
+            self._vault.keep_kek(self._db.agency_id, epoch, kek)
         for kid, (subject, cipher) in self._fresh.items():
-            self._vault.keep(self._agency, kid, subject, cipher, current=True)
-        self._fresh.clear()
-        self._fresh_of.clear()
+            self._vault.keep(self._agency, kid, subject, cipher, current=self._fresh_of.get(subject) == kid)
 
     def _open(self, row: Any) -> AESGCM:
         return AESGCM(self._unwrap(row))
@@ -226,6 +240,6 @@ class KeyRing:
     def _unwrap(self, row: Any) -> bytes:
         place = _key_place(self._db.agency_id, row.kid, row.subject_id, row.purpose)
         try:
-            return unwrap(self._vault.kek(self._db, row.epoch), row.wrapped, place)
+            return unwrap(self.kek(row.epoch), row.wrapped, place)
         except KeyRefused:
             raise SealError from None

@@ -1,4 +1,4 @@
-"""The field that seals itself: `notes = Sealed()` reads and writes the column `notes_sealed` (VAULT.md section 4)."""
+"""The field that seals itself: `notes = Sealed()` reads and writes the column `notes_sealed`."""
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 

@@ -107,7 +107,9 @@ def test_postgresql_goes_and_returns(own: tuple[Program, Postgres, World]) -> No
         server.resume()
         kept.append(_soon(client))
         server.restart()
-        kept.append(_soon(client))
+        first = client.post("/v1/clients", json={"alias": "Wren"})
+        assert first.status_code == 201, "the pool's connections are dead: the unit is to be tried on a new one"
+        kept.append(first.json()["id"])
         _ready(client)
         assert service.stop() == 0
     world.database.engine.dispose()

@@ -1,4 +1,4 @@
-"""The house keeps its own laws: what stands where, who may import what, how things are called (DESIGN.md)."""
+"""The house keeps its own laws: what stands where, who may import what, how things are called."""
 
 import ast
 import inspect

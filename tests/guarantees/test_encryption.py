@@ -118,7 +118,7 @@ def stored(world: World) -> dict[tuple[str, str], list[Any]]:
 
     def read(db: Workspace) -> None:
         for model, name in SEALED:
-            rows = db.mapped.execute(sa.select(model)).scalars()
+            rows = db.objects.execute(sa.select(model)).scalars()
             found.setdefault((str(model.__tablename__), name), []).extend(getattr(row, name) for row in rows)
 
     for agency_id in world.database.transact(Actor.system(PLATFORM), agency_ids):
@@ -258,7 +258,7 @@ class Rows:
 
         def write(db: Workspace) -> tuple[UUID, UUID]:
             there = sa.select(ChecklistItem.id).where(ChecklistItem.plan_id == plan_id).order_by(ChecklistItem.id)
-            ids = list(db.mapped.execute(there).scalars())[:2]
+            ids = list(db.objects.execute(there).scalars())[:2]
             for item_id in ids:
                 item = db.claim(ChecklistItem, item_id)
                 item.personalise(db, text=f"words of {item_id}", detail="with Dana")
@@ -273,7 +273,7 @@ def rows(world: World) -> Rows:
 
 
 class TestAttacksOnCells:
-    """VAULT.md section 9, by number, on both databases and through both ways of reading."""
+    """The attacks a cell has to withstand, by number, on both databases and through both ways of reading."""
 
     def test_attack_01_swapping_the_cells_of_two_rows(self, world: World, urls: Urls, rows: Rows) -> None:
         """Two items of one client, under one key: neither opens."""
@@ -593,7 +593,7 @@ def test_the_fast_lane_answers_what_the_orm_answers(api: Api) -> None:
 
 def _both(db: Workspace, model: Any, query: Query) -> tuple[list[Any], list[Any]]:
     names = [c.name.removesuffix("_sealed") for c in table_of(model).c]
-    slow = db.mapped.execute(sa.select(model).order_by(model.id)).scalars().all()
+    slow = db.objects.execute(sa.select(model).order_by(model.id)).scalars().all()
     fast = [{n: getattr(row, n) for n in names} for row in db.rows(query)]
     return fast, [{n: getattr(row, n) for n in names} for row in slow]
 

@@ -129,7 +129,7 @@ class TestTheService:
         answer = api.get("ada", "/v1/agency", headers=headers)
         assert answer.json()["id"] == str(api.world.agency_id("Harbor"))
         api.post("ana", "/v1/clients", {"alias": "Heron"}, headers=headers)
-        seen = api.world.system(lambda db: list(db.mapped.exec(sa.select(Client)).scalars()), "Lighthouse")
+        seen = api.world.system(lambda db: list(db.objects.exec(sa.select(Client)).scalars()), "Lighthouse")
         assert not seen
 
     def test_the_refusal_of_a_foreign_id_is_an_entry_here_and_none_there(self, api: Api) -> None:
@@ -346,14 +346,14 @@ class TestTheWorkspace:
     def test_attack_40_what_the_walls_do_not_cover_is_refused(self, world: World, statement: Any) -> None:
         """text(), Core selects and bulk writes never run in a Workspace."""
         with pytest.raises(UnexplainedWrite):
-            world.run("sol", Permission.CLIENT_READ, lambda db: db.mapped.execute(statement))
+            world.run("sol", Permission.CLIENT_READ, lambda db: db.objects.execute(statement))
 
     def test_attack_40_a_row_of_another_agency_is_refused_at_flush(self, world: World) -> None:
         """Even when a verb would explain it."""
 
         def plant(db: Workspace) -> None:
             row = Template(agency_id=world.agency_id("Lighthouse"), title="planted", created_at=db.now)
-            db.mapped.add(row)
+            db.objects.add(row)
             db.claimed.add(row.id)
             db.record(Action.TEMPLATE_CREATED, row)
 
@@ -417,7 +417,9 @@ class TestTheWorkspace:
         for who in ("ada", "aud"):
             for permission in GRANTS[PEOPLE[who][1]]:
                 for model in (Client, Plan):
-                    found = world.run(who, permission, lambda db, m=model: list(db.mapped.exec(sa.select(m)).scalars()))
+                    found = world.run(
+                        who, permission, lambda db, m=model: list(db.objects.exec(sa.select(m)).scalars())
+                    )
                     assert not found, (who, permission)
 
     def test_attack_38_a_pooled_connection_remembers_no_agency(self, world: World) -> None:
@@ -432,7 +434,7 @@ class TestTheWorkspace:
             with pytest.raises(ZeroDivisionError):
                 world.run("ana", Permission.CLIENT_READ, explode)
             seen = world.run(
-                "other", Permission.CLIENT_READ, lambda db: list(db.mapped.exec(sa.select(Client)).scalars())
+                "other", Permission.CLIENT_READ, lambda db: list(db.objects.exec(sa.select(Client)).scalars())
             )
             assert not seen
             with world.database.engine.connect() as connection:
@@ -463,7 +465,7 @@ class TestTheWorkspace:
 
 
 def _ids(world: World, who: str, statement: Any) -> set[UUID]:
-    return set(world.run(who, Permission.CLIENT_READ, lambda db: list(db.mapped.execute(statement).scalars())))
+    return set(world.run(who, Permission.CLIENT_READ, lambda db: list(db.objects.execute(statement).scalars())))
 
 
 def test_attack_41_a_foreign_key_to_another_agency_is_told_as_404(api: Api, urls: Urls) -> None:

@@ -190,7 +190,7 @@ class TestUnexplainedWrites:
         client_id = world.client()
 
         def add(db: Workspace) -> None:
-            db.mapped.add(Client(agency_id=db.agency_id, opened_on="2027-01-01", created_at=db.now))
+            db.objects.add(Client(agency_id=db.agency_id, opened_on="2027-01-01", created_at=db.now))
 
         for work in (add, lambda db: db.delete(db.find(Client, client_id))):
             with pytest.raises(UnexplainedWrite):

@@ -125,7 +125,7 @@ def test_no_permission_of_theirs_shows_a_clients_row(world: World) -> None:
     assert len(models) >= 6
 
     def count(db: Workspace) -> int:
-        return sum(len(list(db.mapped.exec(sa.select(model)).scalars())) for model in models)
+        return sum(len(list(db.objects.exec(sa.select(model)).scalars())) for model in models)
 
     for who in ("aud", "ada"):
         for permission in GRANTS[PEOPLE[who][1]]:

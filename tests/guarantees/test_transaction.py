@@ -83,7 +83,7 @@ class TestCommitPrecedesTheAnswer:
         answer = api.post("ana", "/v1/clients", {"alias": "Wren"})
         assert answer.status_code >= (400 if kind == "sqlite" else 500)  # SQLite: a foreign key, told as 404
         assert "Wren" not in answer.text
-        assert not api.world.system(lambda db: list(db.mapped.execute(sa.select(Client)).scalars()))
+        assert not api.world.system(lambda db: list(db.objects.execute(sa.select(Client)).scalars()))
 
     def test_new_keys_reach_the_process_only_after_the_commit(self, api: Api) -> None:
         """A client whose making failed leaves no key behind that a later cell could be sealed under."""
@@ -140,7 +140,7 @@ class TestUnitsOfOneTransaction:
         assert [type(u.error).__name__ for u in units] == [
             "NoneType", "NotFound", "NoneType", "ZeroDivisionError", "Conflict", "NoneType",
         ]  # fmt: skip
-        seen = world.system(lambda db: {row.id for row in db.mapped.execute(sa.select(Client)).scalars()})
+        seen = world.system(lambda db: {row.id for row in db.objects.execute(sa.select(Client)).scalars()})
         assert seen == {client_id, *(u.value for u in units if u.error is None)}
         actions = [(e["action"], e["outcome"]) for e in world.entries()[before:]]
         created, denied = ("client.created", "ok"), ("access.denied", "denied")
@@ -158,7 +158,7 @@ class TestUnitsOfOneTransaction:
         def look(actor: Any) -> Unit[Any]:
             def work(db: Workspace) -> list[Any]:
                 db.become(actor, Permission.CLIENT_READ)
-                return list(db.mapped.execute(sa.select(Client.id)).scalars())
+                return list(db.objects.execute(sa.select(Client.id)).scalars())
 
             return Unit(actor.agency_id, work)
 
@@ -175,7 +175,7 @@ class TestUnitsOfOneTransaction:
         world.database.run(units)
         restore()
         assert all(isinstance(u.error, Unavailable) and u.value is None for u in units)
-        assert not world.system(lambda db: list(db.mapped.execute(sa.select(Client)).scalars()))
+        assert not world.system(lambda db: list(db.objects.execute(sa.select(Client)).scalars()))
         world.database.run(again := self.units(world, [self.open_one]))
         assert again[0].error is None
 

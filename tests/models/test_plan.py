@@ -29,7 +29,7 @@ def work(world: World, job: Any, permission: Permission = Permission.PLAN_UPDATE
 def items(world: World, plan_id: UUID) -> list[Any]:
     """The plan's items as rows, in order."""
     statement = sa.select(ChecklistItem).where(ChecklistItem.plan_id == plan_id).order_by(ChecklistItem.id)
-    return work(world, lambda db: [(r.id, r.kind, r.status) for r in db.mapped.execute(statement).scalars()])
+    return work(world, lambda db: [(r.id, r.kind, r.status) for r in db.objects.execute(statement).scalars()])
 
 
 def counters(world: World, plan_id: UUID) -> dict[str, int]:
@@ -42,7 +42,7 @@ class TestDraft:
         """Nothing is added that was not chosen."""
         plan_id = world.plan(world.client(), sections=["bag", "home", "bag"])
         statement = sa.select(PlanSection).where(PlanSection.plan_id == plan_id).order_by(PlanSection.position)
-        sources = work(world, lambda db: [row.source for row in db.mapped.execute(statement).scalars()])
+        sources = work(world, lambda db: [row.source for row in db.objects.execute(statement).scalars()])
         assert len(sources) == 2
         assert sources[0] > sources[1]
 
@@ -136,7 +136,7 @@ class TestCustody:
         plan_id = world.plan(world.client(), custody=Custody.EVENT_ONLY)
         item = next(i for i, kind, _ in items(world, plan_id) if kind.tickable)
         statement = sa.select(PlanSection).where(PlanSection.plan_id == plan_id).order_by(PlanSection.id)
-        section = work(world, lambda db: db.mapped.execute(statement).scalars().all()[0].id)
+        section = work(world, lambda db: db.objects.execute(statement).scalars().all()[0].id)
 
         def add(db: Workspace) -> Any:
             return db.claim(Plan, plan_id).add_item(db, section, ItemKind.ACTION, "words")

@@ -201,6 +201,6 @@ def test_the_assignments_follow_the_clients_attention(rhythm: Rhythm) -> None:
     rhythm.schedule(due)
     statement = sa.select(Assignment).where(Assignment.client_id == rhythm.client)
     found = rhythm.run(
-        lambda db: [row.attention_at for row in db.mapped.execute(statement).scalars()], Permission.ASSIGNMENT_READ
+        lambda db: [row.attention_at for row in db.objects.execute(statement).scalars()], Permission.ASSIGNMENT_READ
     )
     assert found == [due]

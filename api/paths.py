@@ -29,12 +29,13 @@ class _Place:
         """The place one declared step further down, made when it is new."""
         if not step.startswith("{"):
             return self.below.setdefault(step, _Place())
-        if self.variable is None:
-            self.variable = step.strip("{}"), _Place()
-        return self.variable[1]
+        name, place = self.variable = self.variable or (step.strip("{}"), _Place())
+        if name != step.strip("{}"):
+            raise TypeError(f"one step of a path has two names, {name} and {step}: choose one")
+        return place
 
 
-class Table:
+class Paths:
     """Pure ASGI: answers what goes through the Door, refuses what has a path and no such method, passes on the rest."""
 
     def __init__(self, app: Any) -> None:
@@ -89,6 +90,6 @@ def _read(app: FastAPI) -> _Place:
         for step in route.path.split("/"):
             place = place.child(step)
         place.template = route.path
-        handle = route.original_route.get_route_handler() if isinstance(route.original_route, Door) else None
+        handle = route.original_route.serve if isinstance(route.original_route, Door) else None
         place.handles |= dict.fromkeys(route.methods, handle)
     return root
