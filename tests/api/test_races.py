@@ -1,19 +1,23 @@
 """Many at once: nothing is lost, nothing doubled, and each surviving change has exactly one entry."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 from uuid import UUID
 
 import pytest
 from orjson import loads
 
-from models.access import PLATFORM, Actor, Role
+from models.access import PLATFORM, Actor, Permission, Role
+from models.checklist import ChecklistItem
 from models.ledger import book
+from models.plan import Plan
 from models.setup import SetupLink
 from models.user import User, head_count
+from models.workspace import Workspace
 from tests.api.contract import client, counted, good, items, plan, problem, review, tickable
 from tests.conftest import Api
 from tests.world import PASSWORD, TEMPLATE, Person
@@ -174,6 +178,30 @@ class TestTicks:
         assert {a.status_code for a in answers} <= {200, 412}
         after = good(api.get("ana", f"/v1/plans/{whole['id']}"))
         assert after["progress"] == counted(after)
+
+    def test_a_tick_that_waited_for_an_edit_tells_the_version_after_it(self, api: Api):
+        """Who had to wait for the plan sees the item as it is now, not as it was when she began to wait."""
+        whole = plan(api, client(api)["id"], sections=["home"])
+        item = tickable(whole)[0]["id"]
+        edited, go = Event(), Event()
+
+        def edit(db: Workspace) -> None:
+            claimed = Plan.claim_of(db, UUID(item))
+            claimed.change_item(db, db.claim(ChecklistItem, UUID(item)), detail="x")
+            db.flush()
+            edited.set()
+            assert go.wait(10)
+
+        with ThreadPoolExecutor(2) as pool:
+            editing = pool.submit(api.world.run, "ana", Permission.CHECKLIST_UPDATE, edit)
+            assert edited.wait(10)
+            ticking = pool.submit(api.put, "ana", f"/v1/checklist-items/{item}/completion")
+            time.sleep(0.5)
+            go.set()
+            editing.result()
+            answer = good(ticking.result())
+        there = good(api.get("ana", f"/v1/checklist-items/{item}"))
+        assert (answer["version"], answer["status"]) == (there["version"], "done") == (3, "done")
 
 
 class TestPeople:
