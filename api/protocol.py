@@ -59,13 +59,12 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._swallowed > (MOST_FRAMING_BYTES if self._in_body else MOST_HEADER_BYTES):
             self._refuse(431 if self._in_head else 400)
         elif self._timer is None and not self._answering():
-            self._wait(self.headers_within)  # blank lines stopped the clock of an idle connection, and are no request
+            self._wait(self.headers_within)  # a head began, or a blank line that is no request: uvicorn's clock stopped
 
     def on_message_begin(self) -> None:
-        """A new request: new counts, new clock."""
+        """A new request: new counts."""
         super().on_message_begin()
         self._in_head, self._head_bytes, self._swallowed, self._unread = True, 0, 0, 0
-        self._wait(self.headers_within)
 
     def on_url(self, url: bytes) -> None:
         """Refuse endless addresses."""
@@ -135,8 +134,7 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """It reads again."""
-        if not self.transport.is_closing():
-            self._reading_again()
+        self._reading_again()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
@@ -156,9 +154,6 @@ class HardenedProtocol(HttpToolsProtocol):
         if not self._in_body or not (self.pipeline or self.cycle.response_started):
             head = b"HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % (status, _REASONS[status])
             self.transport.write(head)
-            if self._in_body:
-                self.cycle.disconnected = True  # whoever still waits for the body is told that it never comes
-                self.cycle.message_event.set()
         self._close()
 
     def _close(self) -> None:

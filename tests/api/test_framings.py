@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h11
 import pytest
@@ -16,6 +17,11 @@ from tests.world import World
 OURS = b"x-request-id: "  # in every answer of the application, in none of the protocol's or a proxy's own
 BARE = b"content-length: 0\r\nconnection: close\r\n\r\n"
 
+
+LENGTHS_AND_CODINGS = [
+    "length, chunked", "chunked, length", "LENGTH, cHUNKED", "length 0, chunked", "length, identity", "equal lengths",
+    "Chunked", "identity", "gzip, chunked", "chunked, gzip", "chunked, chunked", "chunked twice", "chunked and a comma",
+]  # fmt: skip
 
 #: Read here as RFC 9112 2.2 wants it, and refused by h11.
 STRICTER = {"blank lines before"}
@@ -59,6 +65,22 @@ def test_hostile_messages_are_refused(wire: Wire) -> None:
         elif asked:
             wrong[name] = "reached a handler", asked
     assert not wrong
+
+
+class Lenient(Impatient):
+    """The protocol over a parser that minds nothing about lengths and codings."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_transfer_encoding=True)
+
+
+def test_lengths_and_codings_are_not_left_to_the_parser(world: World) -> None:
+    """Should the parser ever take a length beside a coding, or an odd coding: they are refused all the same."""
+    with serving(world, Lenient) as wire:
+        for name in LENGTHS_AND_CODINGS:
+            assert statuses(wire.talk(HOSTILE[name], answers=1)) == [400], name
+        assert not wire.asked
 
 
 def as_h11(sent: bytes) -> list[bytes]:

@@ -43,8 +43,16 @@ def wire(world: World) -> Iterator[Wire]:
 @pytest.fixture
 def calm(world: World) -> Iterator[Wire]:
     """The service, with patience: what it cuts, it cuts for other reasons than time."""
-    with serving(world, Waiting) as running:
+    with serving(world, Waiting, idle=30) as running:
         yield running
+
+
+@pytest.fixture
+def token(wire: Wire) -> bytes:
+    """Ana's."""
+    body = json.dumps({"email": "ana@harbor.example", "password": PASSWORD}).encode()
+    answer = wire.talk(SIGN_IN + b"Content-Length: %d\r\n\r\n" % len(body) + body, answers=1)
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["access_token"]).encode()
 
 
 def pour(line: socket.socket, piece: bytes, most: int) -> int:
@@ -196,6 +204,11 @@ class TestBodies:
         calm.gives([422], SIGN_IN + CHUNKED + few + b"2\r\n{}\r\n0\r\n\r\n")
         calm.gives([400], SIGN_IN + CHUNKED + many + b"2\r\n{}\r\n0\r\n\r\n")
 
+    def test_blanks_behind_a_value(self, calm: Wire) -> None:
+        """They do not belong to it (RFC 9112 5)."""
+        head = SIGN_IN.replace(b"json\r\n", b"json \t\r\n").replace(b"127.0.0.1", b"127.0.0.1 ")
+        calm.gives([422], head + b"Content-Length: 2 \t\r\n\r\n{}")
+
     def test_continue(self, calm: Wire) -> None:
         """Who asks for leave to send a body gets it when somebody wants to read it."""
         head = SIGN_IN + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
@@ -273,7 +286,8 @@ class TestSlowness:
             line.sendall((b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n") * 15)
             wire.until_quiet(5)
 
-    def test_who_does_not_read_a_little(self, world: World) -> None:
+    @pytest.mark.parametrize("last", [b"", GOOD[:-2] + b"Connection: close\r\n\r\n"], ids=["kept", "closed"])
+    def test_who_does_not_read_a_little(self, world: World, last: bytes) -> None:
         """Nor is a rest that is too small to be noticed while the line is open."""
         with serving(world, Impatient, sndbuf=4_096) as wire, wire.connect(small=True) as line:
             for _ in range(400):
@@ -282,7 +296,30 @@ class TestSlowness:
                 if rest := wire.unread():
                     break
             assert 0 < rest < 65_536
+            line.sendall(last)
             wire.until_quiet(6)
+
+    def test_who_stops_reading(self, world: World) -> None:
+        """Nor what is left when somebody took most of it."""
+        with serving(world, Impatient, sndbuf=4_096) as wire, wire.connect(small=True) as line:
+            line.sendall(b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+            until(lambda: wire.unread() > 65_536)
+            while wire.unread() > 16_000:
+                line.recv(1_024)
+            time.sleep(0.2)
+            assert wire.unread() > 0
+            wire.until_quiet(6)
+
+    def test_a_slow_answer_is_not_the_callers_fault(self, wire: Wire, world: World, token: bytes) -> None:
+        """Once a request is whole no clock runs against the one who waits for its answer."""
+        asked = b"GET /v1/caseload HTTP/1.1\r\n" + HOST + b"Authorization: Bearer " + token + b"\r\n\r\n"
+        with closing(sqlite3.connect(str(world.database.engine.url.database), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with wire.connect() as line:
+                line.sendall(asked)
+                time.sleep(1.5)
+                other.execute("ROLLBACK")
+                assert statuses(line.recv(65_536)) == [200]
 
 
 def pour_slowly(line: socket.socket, piece: bytes, seconds: float) -> None:
@@ -336,13 +373,6 @@ def served_within(wire: Wire) -> float:
 
 class TestGone:
     """Callers who go away leave nothing behind."""
-
-    @pytest.fixture
-    def token(self, wire: Wire) -> bytes:
-        """Ana's."""
-        body = json.dumps({"email": "ana@harbor.example", "password": PASSWORD}).encode()
-        answer = wire.talk(SIGN_IN + b"Content-Length: %d\r\n\r\n" % len(body) + body, silence=5)
-        return str(json.loads(answer.partition(b"\r\n\r\n")[2])["access_token"]).encode()
 
     def test_while_their_requests_wait(self, wire: Wire, world: World, token: bytes) -> None:
         """Forty callers go while the database is held: no slot of the lane, no task and no connection stays."""

@@ -104,9 +104,10 @@ def statuses(answer: bytes) -> list[int]:
 
 @contextmanager
 def serving(
-    world: World, protocol: type[HardenedProtocol] = HardenedProtocol, sndbuf: int = 0, **settings: Any
+    world: World, protocol: type[HardenedProtocol] = HardenedProtocol, sndbuf: int = 0, idle: int = 1, **settings: Any
 ) -> Iterator[Wire]:
-    """The service over a world, in a thread of this process. `sndbuf`: bytes the kernel may hold of its answers."""
+    """The service over a world, in a thread of this process. `sndbuf`: bytes the kernel may hold of its answers; `idle`: seconds
+    a connection is kept for a next request."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     if sndbuf:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
@@ -130,7 +131,9 @@ def serving(
 
         return await app(scope, received, sent)
 
-    config = uvicorn.Config(counted, http=protocol, ws="none", log_config=None, access_log=False, timeout_keep_alive=1)
+    config = uvicorn.Config(
+        counted, http=protocol, ws="none", log_config=None, access_log=False, timeout_keep_alive=idle
+    )
     server = uvicorn.Server(config)
     wire = Wire(listening.getsockname()[1], server, app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
