@@ -9,14 +9,17 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from models import template
 from models.access import Permission
 from models.base import table_of
 from models.client import Client
 from models.database import Unit
-from models.errors import Unavailable
+from models.errors import NotFound, Unavailable
 from models.idempotency import IdempotencyKey
+from models.jurisdiction import local
 from models.ledger import book
 from models.ledger.action import Action
+from models.plan import Plan
 from models.workspace import Workspace
 from tests.conftest import Api
 from tests.factories import RECIPES, behind, doer, entry_count, operations, stage
@@ -93,6 +96,35 @@ class TestCommitPrecedesTheAnswer:
         refuse_commits(api.world)
         assert api.post("ana", "/v1/clients", {"alias": "Wren"}).status_code == 503
         assert {*vault._ciphers} == known
+
+    def test_what_a_failed_transaction_saw_is_not_remembered(self, api: Api) -> None:
+        """A neighbour's rows in the same transaction may never come to be: keys opened and words read are let go of."""
+        world, vault = api.world, api.world.database.vault
+        client_id = world.client()
+        plan_id = world.plan(client_id)
+        vault.forget()
+        template._documents._values.clear()
+        template._words._values.clear()
+
+        def look(db: Workspace) -> None:
+            assert db.find(Client, client_id).alias == "Wren"
+            plan = db.find(Plan, plan_id)
+            assert template.document(db, plan.pinned)
+            assert template.words(db, plan.pinned, "en", local(db)[1])
+
+        def look_and_fail(db: Workspace) -> None:
+            look(db)
+            raise NotFound
+
+        with pytest.raises(NotFound):
+            world.run("ana", Permission.PLAN_READ, look_and_fail)
+        assert not vault._ciphers
+        assert not vault._keks
+        assert not template._documents._values
+        assert not template._words._values
+        world.run("ana", Permission.PLAN_READ, look)
+        assert vault._ciphers
+        assert template._words._values
 
 
 class TestUnitsOfOneTransaction:
