@@ -32,7 +32,8 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PAGES = ("/docs", "/setup", "/problems/", "/static/")
-FREE = ("/health/", "/static/")  # cheap, and asked by machines that would restart us for a 429
+#: Cheap, and asked by machines that would restart us for a 429, or by whoever wants to know what a 429 is.
+FREE = ("/health/", "/static/", "/problems/")
 #: Headers every answer has unless it says otherwise.
 ALWAYS = (
     (b"x-content-type-options", b"nosniff"),

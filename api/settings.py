@@ -1,14 +1,19 @@
 """Every setting of the service, typed, in one place. Nobody else reads the environment."""
 
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import sqlalchemy as sa
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HERE = Path(__file__).parent.parent
+
+
+def _ip_address(text: str) -> str:
+    return str(ip_address(text))
 
 
 class Environment(StrEnum):
@@ -46,11 +51,11 @@ class Settings(BaseSettings):
     """Address to listen on. Anything but loopback needs a proxy in front that speaks TLS."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port to listen on."""
-    public_url: str | None = None
+    public_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+/?$")] | None = None
     """Where people reach the service, e.g. https://waypost.agency.example. Default: http://host:port."""
     allowed_hosts: list[str] = []
     """Host names answered, beside loopback and the one in public_url (JSON list)."""
-    trusted_proxies: list[str] = []
+    trusted_proxies: list[Annotated[str, AfterValidator(_ip_address)]] = []
     """Addresses whose X-Forwarded-For is believed (JSON list). Default: nobody's."""
     queue: Annotated[int, Field(ge=8, le=10_000)] = 256
     """Requests that may wait for the database; more are told to come back (503)."""
@@ -126,6 +131,8 @@ class DemoSettings(BaseSettings):
 
 def _with_password(url: str, file: Path | None) -> str:
     address = sa.make_url(url)
+    if address.drivername in ("postgres", "postgresql"):  # as many hosts write it
+        address = address.set(drivername="postgresql+psycopg")
     if file is not None:
         address = address.set(password=file.read_text().strip())
     return address.render_as_string(hide_password=False)

@@ -38,6 +38,12 @@ class SetupLink(AgencyRecord, table=True):
         return token
 
 
+def void(db: "Workspace") -> None:
+    """The installation was founded in another way: no link that is still about founds anything."""
+    if db.change(_VOID, at=db.now):
+        db.note(Action.SETUP_LINK_VOIDED, "setup_links", [])
+
+
 _L = columns(SetupLink)
 _TOKEN: Any = sa.bindparam("token_hash", required=True)
 _IS_USABLE = (_L.token_hash == _TOKEN, _L.used_at.is_(None), _L.expires_at > sa.bindparam("at", required=True))

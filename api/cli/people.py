@@ -10,7 +10,7 @@ from api.cli.house import House, open_house
 from api.cli.say import PROGRAM, USAGE, Answer, Trouble, hand_over
 from api.passwords import Passwords, one_time
 from api.shapes import Email, Language, Name, Zone
-from models import jurisdiction
+from models import jurisdiction, setup
 from models.access import Role
 from models.agency import Agency
 from models.session import end_sessions
@@ -41,6 +41,7 @@ def create_agency(name: str, time_zone: str, language: str, place: str) -> Answe
             )
         agency_id = uuid4()
         house.within(agency_id, lambda db: Agency.found(db, name=name, jurisdiction=place, **values))
+        house.platform(setup.void)
         after = f"{PROGRAM} user create ADDRESS --agency {agency_id} --name NAME --role agency_admin"
         return Answer({"id": str(agency_id), "name": name}, [f"Founded {name} ({agency_id}).", f"Next: {after}"])
 

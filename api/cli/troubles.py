@@ -1,5 +1,6 @@
 """Errors that any verb may meet, as a Trouble: what happened, why it matters, the next command."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from api.cli.say import PROGRAM, Trouble
 from models.content import ContentError
@@ -44,6 +46,22 @@ def _setting(error: ValidationError) -> Trouble:
         for found in error.errors(include_url=False, include_input=False, include_context=False)
     )
     return Trouble(f"Not a valid setting: {names}", "Nothing starts on a guess", "correct it; README.md lists them all")
+
+
+def _unreadable(error: SettingsError) -> Trouble:
+    """A list that is no JSON, most often. The library's words name the field and hold no value."""
+    found = re.search(r'field "(\w+)"', str(error))
+    name = f"WAYPOST_{found[1].upper()}" if found else "A setting"
+    example = """'["127.0.0.1", "192.0.2.7"]'"""
+    return Trouble(f"{name} has to be a JSON list", "Nothing starts on a guess", f"write it as {example}")
+
+
+def _address(_: Exception) -> Trouble:
+    return Trouble(
+        "WAYPOST_DATABASE_URL names no database Waypost knows",
+        "It begins with postgresql+psycopg:// or sqlite:///",
+        "write it as postgresql+psycopg://waypost_app@db.agency.example/waypost",
+    )
 
 
 def _database(error: Exception) -> Trouble:
@@ -89,6 +107,8 @@ _KNOWN: tuple[tuple[Any, Callable[[Any], Trouble]], ...] = (
     (Trouble, lambda trouble: trouble),
     (KeyRefused, _keys),
     (ValidationError, _setting),
+    (SettingsError, _unreadable),
+    ((sa.exc.NoSuchModuleError, sa.exc.ArgumentError), _address),
     (ContentError, _content),
     (AWAY, _database),
     (DomainError, _refused),

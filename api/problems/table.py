@@ -983,8 +983,8 @@ _problem(
         ),
     ),
     (
-        "Whoever runs Waypost adds a new name to the allowed hosts in its settings.",
-        "Quien mantiene Waypost agrega el nombre nuevo a los permitidos en la configuración.",
+        "Whoever runs Waypost puts a new name into WAYPOST_PUBLIC_URL, or adds it to WAYPOST_ALLOWED_HOSTS.",
+        "Quien mantiene Waypost pone el nombre nuevo en WAYPOST_PUBLIC_URL o lo agrega a WAYPOST_ALLOWED_HOSTS.",
     ),
     request="GET /v1/me\nHost: elsewhere.example",
 )

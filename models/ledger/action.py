@@ -50,6 +50,7 @@ class Action(StrEnum):
     SETUP_LINK_MADE = "setup_link.made"
     SETUP_LINK_RETURNED = "setup_link.returned"
     SETUP_LINK_USED = "setup_link.used"
+    SETUP_LINK_VOIDED = "setup_link.voided"
     TEMPLATE_COPIED = "template.copied"
     TEMPLATE_CREATED = "template.created"
     TEMPLATE_REINSTATED = "template.reinstated"

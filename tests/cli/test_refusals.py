@@ -177,6 +177,23 @@ class TestSettings:
         ran.refused("WAYPOST_PORT")
         assert "eighty-one" not in ran.err
 
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("WAYPOST_TRUSTED_PROXIES", "127.0.0.1", "JSON list"),
+            ("WAYPOST_TRUSTED_PROXIES", '["nginx"]', "address"),
+            ("WAYPOST_PUBLIC_URL", "waypost.agency.example", "match pattern"),
+            ("WAYPOST_PUBLIC_URL", "https://waypost.agency.example/app", "match pattern"),
+            ("WAYPOST_DATABASE_URL", "mariadb-of-mine://localhost/x", "postgresql+psycopg://"),
+        ],
+    )
+    @SQLITE
+    def test_what_nobody_should_have_to_guess(self, program: Program, name: str, value: str, said: str) -> None:
+        """The setting and the form it has to have; never "something unexpected"."""
+        ran = program("serve", **{name: value})
+        ran.refused(name, said)
+        assert "unexpected" not in ran.err
+
     @SQLITE
     def test_password_file_missing(self, program: Program) -> None:
         """The file is named."""

@@ -15,9 +15,12 @@ import pytest
 import sqlalchemy as sa
 
 from api import worker
-from models import idempotency
+from models import idempotency, setup
+from models.access import PLATFORM, Actor
 from models.engine import make_engine
+from models.errors import Unauthenticated
 from models.session import SignInSession
+from models.setup import SetupLink
 from models.user import User
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
@@ -49,6 +52,16 @@ def sound(ran: Ran) -> Ran:
     said = [line for line in ran.err.splitlines() if not line.startswith("{")]
     assert (ran.code, said) == (0, []), (ran.code, ran.out, ran.err)
     return ran
+
+
+def test_an_agency_founded_by_hand_ends_the_set_up_link(program: Program, world: World) -> None:
+    """Whoever still holds the link founds nothing."""
+    token = world.database.transact(Actor.system(PLATFORM), SetupLink.make)
+    world.database.engine.dispose()
+    sound(program("agency", "create", "Beacon", "--time-zone", "Europe/Dublin"))
+    with pytest.raises(Unauthenticated):
+        world.database.transact(Actor.system(PLATFORM), lambda db: setup.must_be_usable(db, token))
+    world.database.engine.dispose()
 
 
 def test_every_verb_both_ways(program: Program) -> None:

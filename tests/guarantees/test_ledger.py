@@ -49,6 +49,7 @@ WRITTEN_ELSEWHERE = {
     "session.family_revoked",
     "session.refused",
     "setup_link.returned",
+    "setup_link.voided",
     "user.password_rehashed",
     "user.password_reset",
 }
