@@ -124,7 +124,8 @@ class _Operation:
                 return self._once(request, db, key, raw, values)
             return self._respond(request, self.endpoint(**values, **{self.door_name: db}))
 
-        response: Response = await state.lane.run(Unit(claims.agency_id, work, origin, named))
+        turn = claims.agency_id, claims.user_id
+        response: Response = await state.lane.run(Unit(claims.agency_id, work, origin, named, turn))
         return response
 
     # -- reading what was sent ------------------------------------------------------------------------------------

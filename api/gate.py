@@ -97,7 +97,7 @@ class Errand:
     """An `async` route's way to the rows: units of work for the person who asks, each checked anew."""
 
     def __init__(self, front: Front, lane: Lane, claims: Claims, permission: Permission) -> None:
-        self.passwords, self.claims = front.passwords, claims
+        self.passwords, self.claims, self.meter = front.passwords, claims, front.meter
         self._lane, self._origin, self._permission = lane, front.origin, permission
 
     async def run(self, work: Callable[[Workspace], T]) -> T:
@@ -107,7 +107,8 @@ class Errand:
             admit(db, self.claims, self._permission)
             return work(db)
 
-        return await self._lane.run(Unit(self.claims.agency_id, admitted, self._origin))
+        turn = self.claims.agency_id, self.claims.user_id
+        return await self._lane.run(Unit(self.claims.agency_id, admitted, self._origin, turn=turn))
 
 
 def bearer(header: str | None, tokens: Tokens) -> Claims:

@@ -1,5 +1,6 @@
 """Whether this process can serve: asked by /health/ready, `status` and `doctor` alike."""
 
+import asyncio
 import time
 
 import orjson
@@ -40,7 +41,10 @@ async def readiness(app: FastAPI) -> Response:
     """200 when every part is ok, else 503; parts only, no details. Looked at on the lane, at most once a second."""
     looked_at, found = getattr(app.state, "readiness", (0.0, {}))
     if time.monotonic() - looked_at > KEPT:
-        found = await _looked(app)
+        under_way: asyncio.Task[dict[str, str]] | None = getattr(app.state, "look", None)
+        if under_way is None or under_way.done():  # however many ask, one looks
+            under_way = app.state.look = asyncio.create_task(_looked(app))
+        found = await asyncio.shield(under_way)
         app.state.readiness = (time.monotonic(), found)
     healthy = all(state == "ok" for state in found.values())
     body: dict[str, object] = {"status": "ready" if healthy else "unavailable", "checks": found}

@@ -7,6 +7,7 @@ from models.errors import Fault, Invalid
 
 DEEPEST = 32
 MOST_NAMES = 1_000
+MOST_NAMES_IN_ALL = 10_000  # each may be a fault of its own, and telling them costs the event loop
 LARGEST = 2**63 - 1
 
 
@@ -54,6 +55,8 @@ def check(raw: bytes) -> None:
     try:
         text = raw.decode("utf-8")
         _shallow(text)
+        if text.count(":") > MOST_NAMES_IN_ALL:
+            _few(text)
         parsed = _decode(text)
         if "\\u" in text:
             json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # a lone surrogate has no encoding
@@ -68,6 +71,19 @@ def check(raw: bytes) -> None:
     else:
         return
     raise Invalid(Fault("", "malformed-json", fault), code="malformed-json")
+
+
+def _few(text: str) -> None:
+    """Count the names of a body that may have too many."""
+    found = 0
+
+    def counted(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        found += len(pairs)
+        if found > MOST_NAMES_IN_ALL:
+            raise _Refused(f"it has more than {MOST_NAMES_IN_ALL} names")
+
+    json.loads(text, object_pairs_hook=counted, parse_int=_bounded)
 
 
 def _shallow(text: str) -> None:

@@ -3,11 +3,13 @@
 SQLite has one lane thread that runs what is waiting, every unit in a savepoint, and commits once for all: no lock
 fights, and one fsync for many. PostgreSQL has as many lane threads as connections, one transaction a unit.
 
-Agencies take turns: one that sends a thousand requests waits behind its own, and nobody else does.
+Agencies take turns, and within an agency its people: who sends a thousand requests waits behind her own, and nobody
+else does. Whoever has not proved who she is shares one turn with all the others of that kind.
 """
 
 import asyncio
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +22,7 @@ from models.errors import Unavailable
 
 T = TypeVar("T")
 MOST_AT_ONCE = 32
+JOINING = 0.02  # seconds a transaction takes in others: nobody is answered before its commit
 
 
 @dataclass(eq=False, slots=True)
@@ -31,21 +34,22 @@ class _Job:
 
 
 class _Turns:
-    """Jobs waiting by agency, at most `capacity`; every agency's oldest comes in turn."""
+    """Jobs waiting by agency and person, at most `capacity`. Agencies take turns, and within each its people."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity, self._size = capacity, 0
-        self._jobs: dict[UUID, deque[_Job]] = {}  # in the order of turns
+        self._jobs: dict[UUID, dict[UUID, deque[_Job]]] = {}  # both in the order of turns
         self._changed = threading.Condition()
         self._closed = False
 
     def put(self, job: _Job) -> _Job | None:
-        """Queue a job. When there is no room, the newest job of the agency with most of them has to go, this one if
-        need be; it is returned."""
+        """Queue a job. When there is no room, the newest job of the person with most of them, of the agency with most,
+        has to go, this one if need be; it is returned."""
         with self._changed:
             out = self._evict(job) if self._size >= self._capacity else None
             if out is not job:
-                self._jobs.setdefault(job.unit.agency_id, deque()).append(job)
+                agency_id, person = job.unit.turn
+                self._jobs.setdefault(agency_id, {}).setdefault(person, deque()).append(job)
                 self._size += 1
                 self._changed.notify()
             WAITING.set(self._size)
@@ -59,10 +63,14 @@ class _Turns:
                     return None
                 self._changed.wait()
             agency_id = next(iter(self._jobs))
-            jobs = self._jobs.pop(agency_id)
+            people = self._jobs.pop(agency_id)
+            person = next(iter(people))
+            jobs = people.pop(person)
             job = jobs.popleft()
             if jobs:
-                self._jobs[agency_id] = jobs  # behind the others
+                people[person] = jobs  # behind the others
+            if people:
+                self._jobs[agency_id] = people
             self._size -= 1
             WAITING.set(self._size)
             return job
@@ -74,14 +82,24 @@ class _Turns:
             self._changed.notify_all()
 
     def _evict(self, job: _Job) -> _Job:
-        agency_id, jobs = max(self._jobs.items(), key=lambda held: len(held[1]))
-        if len(jobs) <= len(self._jobs.get(job.unit.agency_id, ())) + 1:
+        own, person = job.unit.turn
+        crowd = max([own, *self._jobs], key=self._waiting)
+        if self._waiting(crowd) <= self._waiting(own) + 1:
+            crowd = own
+        people = self._jobs.get(crowd, {})
+        most = max(people, key=lambda one: len(people[one]), default=person)
+        if crowd == own and len(people.get(most, ())) <= len(people.get(person, ())) + 1:
             return job
+        out = people[most].pop()
+        if not people[most]:
+            del people[most]
+        if not people:
+            del self._jobs[crowd]
         self._size -= 1
-        out = jobs.pop()
-        if not jobs:
-            del self._jobs[agency_id]
         return out
+
+    def _waiting(self, agency_id: UUID) -> int:
+        return sum(map(len, self._jobs.get(agency_id, {}).values()))
 
 
 class Lane:
@@ -98,8 +116,8 @@ class Lane:
             thread.start()
 
     async def run(self, unit: Unit[T]) -> T:
-        """The unit's value, or its error raised. Unavailable('overloaded') when too many wait; a caller who went away
-        before her turn is skipped, one whose unit has begun is finished without her."""
+        """The unit's value, or its error raised. Unavailable('overloaded') when too many wait. A unit whose task was
+        cancelled before its turn is skipped; one that has begun is finished."""
         job = _Job(unit, asyncio.get_running_loop().create_future())
         if (out := self._turns.put(job)) is not None:
             out.unit.error = Unavailable("overloaded", 1)
@@ -118,12 +136,18 @@ class Lane:
             if first.done.cancelled():
                 continue
             taken = [first]
-            self.database.run([first.unit], partial(self._join, taken))
+            try:
+                self.database.run([first.unit], partial(self._join, taken, time.monotonic() + JOINING))
+            except BaseException as error:  # noqa: BLE001 - not even this may end the only thread
+                for job in taken:
+                    job.unit.error = error if isinstance(error, Exception) else Unavailable()
             first.done.get_loop().call_soon_threadsafe(_answer, [job.done for job in taken])
 
-    def _join(self, taken: list[_Job]) -> Unit[Any] | None:
+    def _join(self, taken: list[_Job], until: float) -> Unit[Any] | None:
         """One more unit for a transaction under way: what came in meanwhile need not wait for the next commit."""
-        while len(taken) < MOST_AT_ONCE and (job := self._turns.get(wait=False)) is not None:
+        while (
+            len(taken) < MOST_AT_ONCE and time.monotonic() < until and (job := self._turns.get(wait=False)) is not None
+        ):
             if not job.done.cancelled():
                 taken.append(job)
                 return job.unit

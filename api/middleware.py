@@ -25,7 +25,8 @@ Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 
 _REQUEST_ID = re.compile(r"[0-9a-fA-F-]{16,64}")  # hex only: it is kept in the ledger, so it must not spell anything
-_TWO_ADDRESSES = re.compile(rb"%(?:2f|5c|[01][0-9a-f]|7f)", re.IGNORECASE)  # one thing has one address
+#: One thing has one address: no escaped slash or control, and no escape where the plain character would do.
+_TWO_ADDRESSES = re.compile(rb"%(?:2[def]|5[cf]|[01][0-9a-f]|3[0-9]|[46][1-9a-f]|[57][0-9a]|7[ef])", re.IGNORECASE)
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -112,7 +113,7 @@ class Shell:
         if peer in self._proxies:
             for hop in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
                 try:
-                    address = str(ipaddress.ip_address(hop.strip()))
+                    address = str(ipaddress.ip_address(hop.strip().partition("%")[0]))  # a zone may spell anything
                 except ValueError:
                     break
                 if address not in self._proxies:

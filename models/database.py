@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import sqlalchemy as sa
 
-from models.access import Actor, Kind
+from models.access import PLATFORM, Actor, Kind
 from models.engine import DeadConnection, ends_transaction, make_engine, translated, worth_another_try
 from models.errors import Forbidden, NotFound, SealError
 from models.ledger.book import Origin
@@ -28,6 +28,7 @@ class Unit(Generic[T]):
     work: Callable[[Workspace], T]
     origin: Origin = field(default_factory=Origin)
     named: Sequence[UUID] = ()  # ids the caller asked for, for the entry of a denial
+    turn: tuple[UUID, UUID] = (PLATFORM, PLATFORM)  # whose turn it takes: agency and person who proved who they are
     value: T | None = None
     error: BaseException | None = None
 

@@ -8,6 +8,7 @@ from pydantic import StringConstraints
 
 from api.door import Door, IfMatch
 from api.gate import Can, Errand
+from api.limits import Attempt
 from api.passwords import must_be_good
 from api.shapes import Email, In, Language, Name, Out, Patch
 from models.access import Permission, Role
@@ -94,6 +95,11 @@ def update_me(body: MePatch, db: Annotated[Workspace, Can(Permission.ME_UPDATE)]
 @router.put("/password", status_code=204, summary="Change my password")
 async def update_password(body: PasswordIn, errand: Annotated[Errand, Can(Permission.PASSWORD_CHANGE)]) -> None:
     """Set a new password of 15 to 256 characters; all other sessions of the caller end. The old one has to be given."""
+    with errand.meter.sign_in(str(errand.claims.user_id)) as attempt:  # whoever holds her screen may guess no faster
+        await _change_password(body, errand, attempt)
+
+
+async def _change_password(body: PasswordIn, errand: Errand, attempt: Attempt) -> None:
     user_id = errand.claims.user_id
 
     def look(db: Workspace) -> tuple[str, list[str]]:
@@ -102,6 +108,7 @@ async def update_password(body: PasswordIn, errand: Annotated[Errand, Can(Permis
 
     stored, names = await errand.run(look)
     if not await errand.passwords.matches(body.current_password, stored):
+        attempt.failed = True
         await errand.run(lambda db: note_refusal(db, user_id))
         raise Forbidden("wrong-password")
     must_be_good(body.new_password, names, "/new_password")

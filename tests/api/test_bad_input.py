@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.door import MOST_BODY, MOST_PUBLIC_BODY
-from tests.api.contract import dressed
+from tests.api.contract import NOWHERE, dressed, problem
 from tests.api.test_templates import DOCUMENT
 from tests.conftest import Api
 from tests.factories import Operation, Scene, doer, operations, stage
@@ -69,6 +69,13 @@ def refused(answer: Any, code: str, about: object = None) -> None:
 def acts(api: Api) -> int:
     """How many entries tell of anything but a refusal."""
     return sum(e["outcome"] == "ok" for name in ("Harbor", "Lighthouse") for e in api.world.entries(name))
+
+
+def test_a_body_of_too_many_names_is_refused_before_any_is_told(api: Api):
+    """Each unknown name would be a fault: a hundred thousand of them kept everybody waiting."""
+    body = {"items": [{f"n{i}": 1 for i in range(280)} for _ in range(60)]}
+    found = problem(api.patch("ana", f"/v1/plans/{NOWHERE}/items", body), 400, "malformed-json")
+    assert "10000 names" in found["errors"][0]["message"]
 
 
 class TestBodies:

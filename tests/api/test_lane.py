@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from api import lane
 from api.lane import MOST_AT_ONCE, Lane
 from models.database import Unit
 from models.errors import NotFound, Unavailable
@@ -46,14 +48,15 @@ class Held:
     def agency(self, name: str) -> UUID:
         return {"Harbor": self.world.people["ana"], "Lighthouse": self.world.people["other"]}[name].actor.agency_id
 
-    def ask(self, name: str, agency: str = "Harbor", work: Callable[[Workspace], Any] | None = None) -> Any:
+    def ask(self, name: str, agency: str = "Harbor", work: Any = None, person: str = "") -> Any:
         """A task that waits for one unit, queued when this returns to the loop."""
 
         def told(db: Workspace) -> Any:
             self.ran.append(name)
             return work(db) if work else name
 
-        return asyncio.create_task(self.lane.run(Unit(self.agency(agency), told)))
+        turn = self.agency(agency), UUID(int=len(person or ""))
+        return asyncio.create_task(self.lane.run(Unit(self.agency(agency), told, turn=turn)))
 
 
 @pytest.fixture
@@ -91,6 +94,67 @@ def test_agencies_take_turns(world: World) -> None:
     run(scene)
 
 
+def test_people_of_an_agency_take_turns(world: World) -> None:
+    """Twenty requests of one colleague do not keep another's waiting, and a full queue sends away hers."""
+
+    async def scene() -> None:
+        held = Held(world, capacity=20)
+        first = await held.hold()
+        crowd = [held.ask(f"ana {n}") for n in range(20)]
+        await settle()
+        late = held.ask("ben", person="b")
+        await settle()
+        held.go()
+        said = await asyncio.gather(first, *crowd, late, return_exceptions=True)
+        held.lane.close()
+        assert held.ran.index("ben") == 1
+        assert [isinstance(one, Unavailable) for one in said] == [False] * 20 + [True, False]
+
+    run(scene)
+
+
+def test_a_slow_transaction_takes_nobody_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is answered before the commit, so what took long commits alone."""
+    commits: list[int] = []
+    real = world.database.run
+
+    def counted(units: list[Unit[Any]], more: Any) -> None:
+        real(units, more)
+        commits.append(len(units))
+
+    monkeypatch.setattr(world.database, "run", counted)
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        slow = [held.ask(str(n), work=lambda _: time.sleep(0.03)) for n in range(3)]
+        await settle()
+        await asyncio.sleep(0.05)
+        held.go()
+        await asyncio.gather(first, *slow)
+        held.lane.close()
+        assert commits == [1, 1, 1, 1]
+
+    run(scene)
+
+
+def test_nothing_ends_the_only_thread(world: World) -> None:
+    """Whatever a unit raises, it is answered, and so is the next."""
+
+    def exits(_: Workspace) -> None:
+        raise SystemExit
+
+    async def scene() -> None:
+        held = Held(world)
+        held.go()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(held.ask("exits", work=exits), 5)
+        assert await asyncio.wait_for(held.ask("next"), 5) == "next"
+        held.lane.close()
+
+    run(scene)
+
+
 def test_a_crowd_is_sent_away_before_a_guest(world: World) -> None:
     """When there is no room, the newest of the agency with most waiting hears 503; the guest gets in."""
 
@@ -123,6 +187,7 @@ def test_what_comes_in_meanwhile_joins_the_transaction(world: World, monkeypatch
         commits.append(len(units))
 
     monkeypatch.setattr(world.database, "run", counted)
+    monkeypatch.setattr(lane, "JOINING", 10.0)  # seconds: the machine may be slow
 
     async def scene() -> None:
         held = Held(world)

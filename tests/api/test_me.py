@@ -22,6 +22,13 @@ ME = {
 }
 
 
+def test_guessing_the_current_password_is_limited(api: Api):
+    """Five a minute, as at sign-in: whoever holds her screen learns it no faster."""
+    body = {"current_password": "not the lantern at all", "new_password": "nine owls in the old tower"}
+    said = [api.put("ana", "/v1/me/password", body).status_code for _ in range(7)]
+    assert said == [403] * 5 + [429] * 2
+
+
 class TestRead:
     def test_says_who_and_where(self, api: Api):
         """The caller, her roles, her agency, and whether it is all invented."""

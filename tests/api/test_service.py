@@ -380,6 +380,13 @@ class TestClocks:
         good(api.get("ada", "/v1/agency"))
 
 
+class TestOneAddress:
+    @pytest.mark.parametrize("path", ["/v1/m%65", "/v1/%63aseload", "/v1%2fme", "/v1/%2e/me"])
+    def test_an_escape_where_the_plain_character_would_do(self, api: Api, path: str):
+        """A thing has one spelling: 404 for the others."""
+        assert api.get("ana", path).status_code == 404
+
+
 class TestQueue:
     def test_too_many_at_once_are_told_to_come_back(self, api: Api, monkeypatch: pytest.MonkeyPatch):
         """When the lane is full the answer is 503 with Retry-After, at once, and nothing was kept."""
