@@ -124,8 +124,8 @@ class _Operation:
                 return self._once(request, db, key, raw, values)
             return self._respond(request, self.endpoint(**values, **{self.door_name: db}))
 
-        turn = claims.agency_id, claims.user_id
-        response: Response = await state.lane.run(Unit(claims.agency_id, work, origin, named, turn))
+        turn, gone = (claims.agency_id, claims.user_id), getattr(request.state, "gone", _never)
+        response: Response = await state.lane.run(Unit(claims.agency_id, work, origin, named, turn, gone))
         return response
 
     # -- reading what was sent ------------------------------------------------------------------------------------
@@ -240,6 +240,10 @@ class _Operation:
         if page is not None and page.next_cursor:
             headers["link"] = _next_link(request, page.next_cursor)
         return Response(written(value), self.status, headers, JSON)
+
+
+def _never() -> bool:
+    return False
 
 
 def _only_model(route: APIRoute, fields: list[Any]) -> type[BaseModel] | None:

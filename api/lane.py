@@ -16,6 +16,8 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from starlette.requests import ClientDisconnect
+
 from api.metrics import WAITING
 from models.database import Database, Unit
 from models.errors import Unavailable
@@ -116,8 +118,8 @@ class Lane:
             thread.start()
 
     async def run(self, unit: Unit[T]) -> T:
-        """The unit's value, or its error raised. Unavailable('overloaded') when too many wait. A unit whose task was
-        cancelled before its turn is skipped; one that has begun is finished."""
+        """The unit's value, or its error raised. Unavailable('overloaded') when too many wait. A unit whose
+        caller hung up before its turn is skipped; one that has begun is finished."""
         job = _Job(unit, asyncio.get_running_loop().create_future())
         if (out := self._turns.put(job)) is not None:
             out.unit.error = Unavailable("overloaded", 1)
@@ -133,7 +135,7 @@ class Lane:
 
     def _serve(self) -> None:
         while (first := self._turns.get(wait=True)) is not None:
-            if first.done.cancelled():
+            if _left(first):
                 continue
             taken = [first]
             try:
@@ -148,10 +150,19 @@ class Lane:
         while (
             len(taken) < MOST_AT_ONCE and time.monotonic() < until and (job := self._turns.get(wait=False)) is not None
         ):
-            if not job.done.cancelled():
+            if not _left(job):
                 taken.append(job)
                 return job.unit
         return None
+
+
+def _left(job: _Job) -> bool:
+    """Whether nobody waits for it any more: it is not run, and its task ends."""
+    if job.unit.gone():
+        job.unit.error = ClientDisconnect()
+        job.done.get_loop().call_soon_threadsafe(_answer, [job.done])
+        return True
+    return job.done.cancelled()
 
 
 def _answer(futures: "list[asyncio.Future[None]]") -> None:

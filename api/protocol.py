@@ -64,6 +64,7 @@ class HardenedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A new request: new counts."""
         super().on_message_begin()
+        self.scope["state"]["gone"] = self.transport.is_closing  # a caller who hung up gives up her turn (api/lane.py)
         self._in_head, self._head_bytes, self._swallowed, self._unread = True, 0, 0, 0
 
     def on_url(self, url: bytes) -> None:

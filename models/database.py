@@ -29,6 +29,7 @@ class Unit(Generic[T]):
     origin: Origin = field(default_factory=Origin)
     named: Sequence[UUID] = ()  # ids the caller asked for, for the entry of a denial
     turn: tuple[UUID, UUID] = (PLATFORM, PLATFORM)  # whose turn it takes: agency and person who proved who they are
+    gone: Callable[[], bool] = lambda: False  # whether whoever asked has hung up
     value: T | None = None
     error: BaseException | None = None
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from api import lane
 from api.lane import MOST_AT_ONCE, Lane
@@ -254,6 +255,26 @@ def test_who_went_away_is_skipped(world: World) -> None:
         held.go()
         await asyncio.gather(first, stays)
         held.lane.close()
+        assert held.ran == ["stays"]
+
+    run(scene)
+
+
+def test_who_hung_up_is_skipped_and_her_task_ends(world: World) -> None:
+    """As the protocol tells: nothing is done for her, and nothing of her request stays behind."""
+
+    async def scene() -> None:
+        held = Held(world)
+        first = await held.hold()
+        agency = held.agency("Harbor")
+        left = Unit(agency, lambda _: held.ran.append("left"), gone=lambda: True)
+        task = asyncio.create_task(held.lane.run(left))
+        stays = held.ask("stays")
+        await settle()
+        held.go()
+        said = await asyncio.wait_for(asyncio.gather(first, task, stays, return_exceptions=True), 5)
+        held.lane.close()
+        assert isinstance(said[1], ClientDisconnect)
         assert held.ran == ["stays"]
 
     run(scene)

@@ -358,7 +358,9 @@ class TestHeaders:
         assert answer.status_code == status
         assert (answer.headers["ratelimit-policy"], answer.headers["ratelimit"]) == (ADDRESS, '"address";r=119;t=1')
 
-    @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/static/page.css", "/health/none", "/problems/rate-limited"])
+    @pytest.mark.parametrize(
+        "path", ["/health/live", "/health/ready", "/static/page.css", "/health/none", "/problems/rate-limited"]
+    )
     def test_what_is_free_shows_what_is_there(self, api: Api, path: str):
         """Nothing was taken, and the headers say so."""
         limit(api)

@@ -375,7 +375,8 @@ class TestGone:
     """Callers who go away leave nothing behind."""
 
     def test_while_their_requests_wait(self, wire: Wire, world: World, token: bytes) -> None:
-        """Forty callers go while the database is held: no slot of the lane, no task and no connection stays."""
+        """Forty callers go while the database is held: no slot of the lane, no task and no connection stays, and nothing
+        is done for those whose turn had not come."""
         head = b"GET /v1/caseload HTTP/1.1\r\n" + HOST + b"Authorization: Bearer " + token + b"\r\n\r\n"
         path = world.database.engine.url.database
         with closing(sqlite3.connect(str(path), isolation_level=None)) as other:
@@ -391,6 +392,8 @@ class TestGone:
         wire.until_quiet()
         until(lambda: WAITING._value.get() == 0)
         wire.gives([200], head)
+        read = [entry for entry in world.entries() if entry["action"] == "caseload.read"]
+        assert len(read) <= 2, "one had begun, one was asked just now"
 
     @pytest.mark.parametrize(
         "half",
