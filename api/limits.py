@@ -134,14 +134,15 @@ class Meter:
         return (self.shown or self._limits.address.look(network_of(self._ip))).headers()
 
     @contextmanager
-    def sign_in(self, email: str) -> Iterator[Attempt]:
-        """Room for one failure, by network and by account and network, given back unless it is used.
+    def sign_in(self, whose: str) -> Iterator[Attempt]:
+        """Room for one failure, by network and by account and network, given back unless it is used. `whose`
+        password is tried: the address that was typed, or the id of somebody signed in who gives hers again.
 
         Taken before the password is looked at, so that tries sent at once are counted too. An address somebody has and
         one nobody has are counted alike, by a tag; nobody is shut out elsewhere. Raises RateLimited.
         """
         limits, network = self._limits, network_of(self._ip)
-        account = (limits.tag(email), network)
+        account = (limits.tag(whose), network)
         self.shown = wide = limits.network.take(network)
         if not wide.allowed:
             raise RateLimited(wide)

@@ -66,6 +66,20 @@ def kind() -> str:
     return "sqlite"
 
 
+@pytest.fixture
+def commits(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many units each transaction committed, as they come."""
+    sizes: list[int] = []
+    real = world.database.run
+
+    def counted(units: list[Unit[Any]], more: Any) -> None:
+        real(units, more)
+        sizes.append(len(units))
+
+    monkeypatch.setattr(world.database, "run", counted)
+    return sizes
+
+
 def run(test: Callable[[], Any]) -> None:
     asyncio.run(test())
 
@@ -114,16 +128,8 @@ def test_people_of_an_agency_take_turns(world: World) -> None:
     run(scene)
 
 
-def test_a_slow_transaction_takes_nobody_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_transaction_takes_nobody_in(world: World, commits: list[int]) -> None:
     """Nobody is answered before the commit, so what took long commits alone."""
-    commits: list[int] = []
-    real = world.database.run
-
-    def counted(units: list[Unit[Any]], more: Any) -> None:
-        real(units, more)
-        commits.append(len(units))
-
-    monkeypatch.setattr(world.database, "run", counted)
 
     async def scene() -> None:
         held = Held(world)
@@ -178,16 +184,10 @@ def test_a_crowd_is_sent_away_before_a_guest(world: World) -> None:
     run(scene)
 
 
-def test_what_comes_in_meanwhile_joins_the_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_comes_in_meanwhile_joins_the_transaction(
+    world: World, commits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Up to 32 units a commit: fifty that wait need two."""
-    commits: list[int] = []
-    real = world.database.run
-
-    def counted(units: list[Unit[Any]], more: Any) -> None:
-        real(units, more)
-        commits.append(len(units))
-
-    monkeypatch.setattr(world.database, "run", counted)
     monkeypatch.setattr(lane, "JOINING", 10.0)  # seconds: the machine may be slow
 
     async def scene() -> None:
