@@ -151,13 +151,14 @@ class TestLargeAndSlow:
         whole = ana.post("/v1/clients", content=b" " * (1 << 20), headers={"content-type": "application/json"})
         assert whole.status_code in (400, 422), "one byte less is read"
 
-    def test_far_too_many(self, ana: httpx2.Client, service: Service) -> None:
-        """What even the proxy does not take is refused in the same form, whole or in pieces of unknown number."""
+    def test_far_too_many(self, ana: httpx2.Client, proxy: Proxy, service: Service) -> None:
+        """Several times the limit is refused in the same form, whole or in pieces of unknown number. nginx leaves all
+        of it to Waypost; Caddy, which would lose the answer to a body that is never read, refuses the largest."""
         before = served(service, "/v1/clients")
         for size in (2 << 20, 4 << 20, 4 << 20):
             answer = ana.post("/v1/clients", content=b" " * size, headers={"content-type": "application/json"})
             a_problem(answer, 413)
-        assert served(service, "/v1/clients") - before == 1, "the first was for Waypost to refuse"
+        assert served(service, "/v1/clients") - before == {"nginx": 3, "caddy": 1}[proxy.kind]
         pieces = (b" " * 65_536 for _ in range(64))
         a_problem(ana.post("/v1/clients", content=pieces, headers={"content-type": "application/json"}), 413)
 
