@@ -177,13 +177,17 @@ class Workspace:
         ids: Sequence[UUID],
         client_id: UUID | None = None,
         fields: tuple[str, ...] = (),
+        **counts: int,
     ) -> None:
-        """Say what happened to rows known by id only. The same thing done to several rows is one fact."""
+        """Say what happened to rows known by id only. The same thing done to several rows is one fact. `counts`: numbers
+        that tell what the ids cannot, such as an epoch or how many rows were destroyed."""
         for fact in self._facts:
-            if (fact.action, fact.kind, fact.client_id, fact.fields) == (action, kind, client_id, fields):
+            if (fact.action, fact.kind, fact.client_id, fact.fields, fact.counts) == (
+                action, kind, client_id, fields, counts,
+            ):  # fmt: skip
                 fact.ids += ids
                 return
-        self._facts.append(Fact(action, kind, list(ids), client_id, fields))
+        self._facts.append(Fact(action, kind, list(ids), client_id, fields, counts))
 
     def note_opened(self, table: str, name: str, opened: dict[bytes, bytes]) -> None:
         """A sealed field of some rows (row id -> subject id, 16 bytes each) was opened for the caller: the entry will
@@ -267,13 +271,13 @@ class Workspace:
             },
             "where": {"ip": self.origin.ip, "agent": self.origin.agent},
             "action": first.action,
-            "object": _object(first.kind, first.ids, first.fields),
+            "object": _object(first.kind, first.ids, first.fields, first.counts),
             "client": str(first.client_id) if first.client_id else None,
             "outcome": "denied" if self.outcome else "ok",
             "code": self.outcome,
         }
         if more:
-            entry["also"] = [{"action": f.action, "object": _object(f.kind, f.ids, f.fields)} for f in more]
+            entry["also"] = [{"action": f.action, "object": _object(f.kind, f.ids, f.fields, f.counts)} for f in more]
         if self._opened:
             opened = self._opened.items()
             entry["opened"] = [
@@ -284,7 +288,9 @@ class Workspace:
         return entry
 
 
-def _object(kind: str, ids: Sequence[UUID], fields: tuple[str, ...]) -> dict[str, Any]:
+def _object(
+    kind: str, ids: Sequence[UUID], fields: tuple[str, ...], counts: dict[str, int] | None = None
+) -> dict[str, Any]:
     named: dict[str, Any] = {"t": kind, "count": len(ids)}
     if len(ids) <= LISTED_IDS:
         named["ids"] = [str(i) for i in ids]
@@ -292,4 +298,6 @@ def _object(kind: str, ids: Sequence[UUID], fields: tuple[str, ...]) -> dict[str
         named["digest"] = sha256(b"".join(sorted(i.bytes for i in ids))).hexdigest()
     if fields:
         named["fields"] = list(fields)
+    if counts:
+        named["counts"] = counts
     return named

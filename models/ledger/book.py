@@ -1,7 +1,7 @@
 """The log's rows: append under the head, read back, verify. Entries hold ids, never values (decision 9)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
@@ -90,6 +90,7 @@ class Fact:
     ids: list[UUID]
     client_id: UUID | None = None
     fields: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def canonical(entry: dict[str, Any]) -> bytes:
