@@ -179,8 +179,8 @@ class Workspace:
         fields: tuple[str, ...] = (),
         **counts: int,
     ) -> None:
-        """Say what happened to rows known by id only. The same thing done to several rows is one fact. `counts`: numbers
-        that tell what the ids cannot, such as an epoch or how many rows were destroyed."""
+        """Say what happened to rows known by id only. The same thing done to several rows is one fact. `counts`:
+        numbers that tell what the ids cannot, such as an epoch or how many rows were destroyed."""
         for fact in self._facts:
             if (fact.action, fact.kind, fact.client_id, fact.fields, fact.counts) == (
                 action, kind, client_id, fields, counts,
