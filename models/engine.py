@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import event
 
-from models.errors import Conflict, Invalid, NotFound, Unavailable
+from models.errors import Conflict, Invalid, KeyRetired, NotFound, Unavailable
 
 
 class DeadConnection(Exception):
@@ -85,8 +85,9 @@ def _original(error: BaseException) -> BaseException:
 
 
 def worth_another_try(error: BaseException) -> bool:
-    """A deadlock, a serialization failure, or a connection that was dead before anything was done on it."""
-    if isinstance(error, DeadConnection):
+    """A deadlock, a serialization failure, a key replaced meanwhile, or a connection that was dead before anything was
+    done on it."""
+    if isinstance(error, DeadConnection | KeyRetired):
         return True
     return isinstance(_original(error), psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
 
@@ -111,4 +112,4 @@ def translated(error: BaseException) -> BaseException:
         told = {"full": Unavailable("storage-full", 30), "locked": Unavailable("database-busy", 1)}
         known_by_word = next((known for word, known in told.items() if word in text), None)
         return known_by_word or (Unavailable() if isinstance(cause, AWAY) else error)
-    return Unavailable() if isinstance(cause, DeadConnection | sa.exc.TimeoutError) else error
+    return Unavailable() if isinstance(cause, DeadConnection | KeyRetired | sa.exc.TimeoutError) else error

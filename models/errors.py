@@ -86,5 +86,9 @@ class SealError(DomainError):
         super().__init__()
 
 
+class KeyRetired(Exception):
+    """A key was replaced or destroyed while a unit sealed under it. Nothing was kept; the unit is run once more."""
+
+
 class KeyRefused(Exception):
     """A key or key file is missing, wrong or readable by others. The text is one line for an operator."""

@@ -302,11 +302,23 @@ class Change:
             raise NotFound
         return found[0]
 
+    def send(self, db: "Workspace", params: dict[str, Any]) -> Any:
+        """The driver's cursor, for whoever looks at it after `together()`."""
+        return self._execute(db, params)
+
+    def run_many(self, db: "Workspace", params: Sequence[dict[str, Any]]) -> None:
+        """The same statement for many rows, in as few messages as the driver can."""
+        compiled = self._for(db)
+        db.driver.cursor().executemany(compiled.sql, compiled.many(params, {"agency_id": db.agency_id}))
+
     def _execute(self, db: "Workspace", params: dict[str, Any]) -> Any:
+        return self._for(db).execute(db.driver, params | {"agency_id": db.agency_id})
+
+    def _for(self, db: "Workspace") -> _Compiled:
         compiled = self._compiled.get(db.dialect.name)
         if compiled is None:
             compiled = self._compiled[db.dialect.name] = _compile(self._statement, db.dialect)
-        return compiled.execute(db.driver, params | {"agency_id": db.agency_id})
+        return compiled
 
 
 class Insert:
@@ -369,7 +381,7 @@ class Insert:
 
     def _seal(self, db: "Workspace", row: dict[str, Any]) -> None:
         subject, table, row["seal_rev"] = row[model_of(self.table).subject_column], self.table.name, 1
-        kid, cipher = db.keys.sealer(subject)
+        kid, cipher = db.keys.sealer(subject, len(self._sealed))
         for field in self._sealed:
             at = cells.column(db.agency_id.bytes, table, field.name).at(row["id"].bytes, 1)
             row[field.column] = cells.seal(cipher, kid, row.get(field.name), at)

@@ -17,6 +17,7 @@ from models.errors import NotFound, Unauthenticated
 from models.ledger.action import Action
 from models.rows import Change, Query
 from models.user import User, UserStatus, roles_of
+from models.vault.keys import KeyTurn
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -150,10 +151,11 @@ def parse_refresh_token(token: str) -> tuple[UUID, UUID, bytes]:
     return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:]
 
 
-_N, _U = columns(SignInSession), columns(User)
+_N, _U, _T = columns(SignInSession), columns(User), columns(KeyTurn)
 _WHO = Query(
-    sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _U.roles, _U.status, _U.must_change_password)
+    sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _U.roles, _U.status, _U.must_change_password, _T.turn)
     .join_from(table_of(SignInSession), table_of(User), sa.and_(_U.agency_id == _N.agency_id, _U.id == _N.user_id))
+    .join(table_of(KeyTurn), _T.agency_id == _N.agency_id)
     .where(_N.id == sa.bindparam("session_id", required=True))
 )
 
@@ -166,6 +168,7 @@ def actor_of(db: "Workspace", session_id: UUID, user_id: UUID) -> Actor:
     row = found[0]
     if row.revoked_at is not None or db.now >= row.expires_at or row.status != UserStatus.ACTIVE:
         raise Unauthenticated("session-ended")
+    db.keys.at_turn(row.turn)
     return Actor(
         db.agency_id,
         user_id,

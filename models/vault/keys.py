@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlmodel import Field
 
-from models.base import BYTES, Record, columns, id_field, instant_field, within
-from models.errors import KeyRefused, SealError
-from models.rows import Insert, Query
+from models.base import BYTES, Record, columns, id_field, instant_field, table_of, within
+from models.errors import KeyRefused, KeyRetired, SealError
+from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, unwrap, wrap
 from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
@@ -56,11 +56,34 @@ class DataKey(Record, table=True):
     epoch: int
     wrapped: bytes = Field(sa_type=BYTES, repr=False)
     created_at: datetime = instant_field()
+    seals: int = Field(default=0, sa_type=sa.BigInteger)
+    """How many cells were sealed under it: random nonces are safe up to 2^32 of them, and WORN is far below."""
 
 
-_K, _D = columns(AgencyKey), columns(DataKey)
+class KeyTurn(Record, table=True):
+    """How often an agency's keys were rotated, replaced or destroyed. A process that remembers another number forgets
+    the agency's keys."""
+
+    __tablename__ = "key_turns"
+    machinery: ClassVar[bool] = True
+
+    agency_id: UUID = id_field(primary_key=True)
+    turn: int = 0
+
+
+#: A key that has sealed so many cells is replaced by the worker.
+WORN = 1 << 20
+
+_K, _D, _T = columns(AgencyKey), columns(DataKey), columns(KeyTurn)
 _KEK = Query(sa.select(_K.wrapped).where(_K.epoch == sa.bindparam("epoch", required=True)))
-_KEKS = Query(sa.select(_K.epoch, _K.wrapped))
+_KEKS = Query(sa.select(_K.epoch, _K.wrapped).order_by(_K.epoch.desc()))
+_TURN = Query(sa.select(_T.turn))
+_TURN_ON = Change(sa.update(table_of(KeyTurn)).values(turn=_T.turn + 1))
+_COUNT = Change(
+    sa.update(table_of(DataKey))
+    .where(_D.kid == sa.bindparam("counted", required=True))
+    .values(seals=_D.seals + sa.bindparam("more", required=True))
+)
 _BY_KID = Query(
     sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped).where(
         _D.kid.in_(sa.bindparam("kids", expanding=True))
@@ -76,13 +99,16 @@ _CURRENT = Query(
 )
 _ADD_KEK = Insert(AgencyKey)
 _ADD_KEY = Insert(DataKey)
+_ADD_TURN = Insert(KeyTurn)
 
 
-def _kek_place(agency_id: UUID, epoch: int) -> bytes:
+def kek_place(agency_id: UUID, epoch: int) -> bytes:
+    """What binds a wrapped agency key to its agency and epoch."""
     return b"waypost.kek.1" + lp(agency_id.bytes, pack(">Q", epoch))
 
 
-def _key_place(agency_id: UUID, kid: bytes, subject_id: UUID, purpose: str) -> bytes:
+def key_place(agency_id: UUID, kid: bytes, subject_id: UUID, purpose: str) -> bytes:
+    """What binds a wrapped data key to its id, agency, subject and purpose."""
     return b"waypost.key.1" + lp(kid, agency_id.bytes, subject_id.bytes, purpose.encode())
 
 
@@ -94,6 +120,8 @@ class Vault:
         self.root, self.service = root, service
         self._capacity = capacity
         self._lock = threading.Lock()
+        self._turns: dict[UUID, int] = {}
+        self._newest: dict[UUID, int] = {}  # the epoch new data keys of an agency are wrapped under
         self._keks: dict[tuple[UUID, int], bytes] = {}
         self._ciphers: OrderedDict[bytes, tuple[bytes, AESGCM]] = OrderedDict()  # by agency | kid
         self._current: dict[bytes, bytes] = {}  # agency | subject -> kid
@@ -101,9 +129,9 @@ class Vault:
     def found(self, db: "Workspace") -> None:
         """Make a new agency's first keys: its KEK under the current epoch and a data key of its own."""
         epoch, agency_id, key = self.root.current(), db.agency_id, os.urandom(32)
-        wrapped = self.root.wrap(epoch, key, _kek_place(agency_id, epoch))
-        db.insert(_ADD_KEK, [{"epoch": epoch, "wrapped": wrapped}])
-        db.keys.take(epoch, key)
+        wrapped = self.root.wrap(epoch, key, kek_place(agency_id, epoch))
+        db.insert(_ADD_TURN, [{"turn": 0}])
+        db.keys.add_kek(epoch, key, wrapped)
         db.keys.create(agency_id, "agency")
         db.keys.create(agency_id, "index")
 
@@ -111,16 +139,32 @@ class Vault:
         """Open every key of this Workspace's agency; returns how many. Raises KeyRefused before data is touched."""
         rows = db.rows(_KEKS)
         for row in rows:
-            self.root.unwrap(row.epoch, row.wrapped, _kek_place(db.agency_id, row.epoch))
+            self.root.unwrap(row.epoch, row.wrapped, kek_place(db.agency_id, row.epoch))
         return len(rows)
+
+    def at_turn(self, agency_id: UUID, turn: int) -> None:
+        """What a unit just read of an agency's keys. When they changed since, all that is remembered of them goes."""
+        if self._turns.get(agency_id) != turn:
+            self.forget_agency(agency_id)
+            self._turns[agency_id] = turn
+
+    def turn_of(self, agency_id: UUID) -> int | None:
+        """The turn at which what is remembered of an agency was read."""
+        return self._turns.get(agency_id)
+
+    def newest(self, agency_id: UUID) -> int | None:
+        """The epoch an agency's new data keys are wrapped under, if known here."""
+        return self._newest.get(agency_id)
 
     def kek(self, agency_id: UUID, epoch: int) -> bytes | None:
         """The agency's key under an epoch, if this process holds it."""
         return self._keks.get((agency_id, epoch))
 
-    def keep_kek(self, agency_id: UUID, epoch: int, key: bytes) -> None:
+    def keep_kek(self, agency_id: UUID, epoch: int, key: bytes, *, newest: bool = False) -> None:
         """Remember an agency's opened key."""
         self._keks[agency_id, epoch] = key
+        if newest:
+            self._newest[agency_id] = epoch
 
     def cached(self, agency: bytes, kid: bytes) -> tuple[bytes, AESGCM] | None:
         """An opened key and whose it is, if this process holds it."""
@@ -141,9 +185,22 @@ class Vault:
                 if self._current.get(old[:16] + whose) == old[16:]:
                     del self._current[old[:16] + whose]
 
-    def forget(self) -> None:
-        """Drop every opened key (after a rotation, or when tests change the tables underneath)."""
+    def forget_agency(self, agency_id: UUID) -> None:
+        """Drop an agency's opened keys: they were rotated, replaced or destroyed, by whatever process."""
+        agency = agency_id.bytes
         with self._lock:
+            self._newest.pop(agency_id, None)
+            for kek in [key for key in self._keks if key[0] == agency_id]:
+                del self._keks[kek]
+            for held in (self._ciphers, self._current):
+                for key in [key for key in held if key.startswith(agency)]:
+                    del held[key]
+
+    def forget(self) -> None:
+        """Drop every opened key (when tests change the tables underneath)."""
+        with self._lock:
+            self._turns.clear()
+            self._newest.clear()
             self._keks.clear()
             self._ciphers.clear()
             self._current.clear()
@@ -154,13 +211,29 @@ class KeyRing:
 
     def __init__(self, vault: Vault, db: "Workspace") -> None:
         self._vault, self._db, self._agency = vault, db, db.agency_id.bytes
+        self._turn: int | None = None  # as this unit read it
+        self._newest: int | None = None
+        self._seals: dict[bytes, int] = {}  # kid -> cells sealed in this unit
         self._fresh: dict[bytes, tuple[bytes, AESGCM]] = {}  # opened or made in this unit
         self._fresh_of: dict[bytes, bytes] = {}  # subject -> the kid its new cells are sealed under
         self._keks: dict[int, bytes] = {}
 
+    def at_turn(self, turn: int) -> None:
+        """The agency's turn as this unit read it, before it uses a key."""
+        self._turn = turn
+        self._vault.at_turn(self._db.agency_id, turn)
+
+    def turn_on(self) -> None:
+        """The agency's keys were rotated, replaced or destroyed: from its commit on every process forgets them before
+        it uses one again."""
+        self._read_turn()
+        self._db.change(_TURN_ON)
+        self._db.once_kept(lambda: self._vault.forget_agency(self._db.agency_id))
+
     def openers(self, sealed: Iterable[bytes]) -> dict[bytes, AESGCM]:
         """The ciphers these cells name, by kid | subject id: a cell opens only with the key of the subject it stands
         with. Keys not open yet take one query. Raises SealError for bytes that are no cell."""
+        self._read_turn()
         named = {kid_of(cell) for cell in sealed}
         found = {kid: self._fresh.get(kid) or self._vault.cached(self._agency, kid) for kid in named}
         missing = [kid for kid, key in found.items() if key is None]
@@ -175,8 +248,26 @@ class KeyRing:
             raise SealError
         return cipher
 
-    def sealer(self, subject_id: UUID) -> tuple[bytes, AESGCM]:
-        """The current key of a subject. Raises SealError when it has none (destroyed, or never made)."""
+    def sealer(self, subject_id: UUID, seals: int) -> tuple[bytes, AESGCM]:
+        """The current key of a subject, to seal so many cells. Raises SealError when it has none (destroyed, or never
+        made)."""
+        kid, cipher = self._sealer(subject_id)
+        self._seals[kid] = self._seals.get(kid, 0) + seals
+        return kid, cipher
+
+    def count_seals(self) -> list[Any]:
+        """Add this unit's seals to its keys, which also holds them until the commit. Just before the head of the log is
+        locked; `must_live` reads what came of it."""
+        return [_COUNT.send(self._db, {"counted": kid, "more": self._seals[kid]}) for kid in sorted(self._seals)]
+
+    def must_live(self, counted: list[Any]) -> None:
+        """Raises KeyRetired when a key that sealed was replaced or destroyed meanwhile: the unit is run again."""
+        if any(cursor.rowcount != 1 for cursor in counted):
+            self._vault.forget_agency(self._db.agency_id)
+            raise KeyRetired
+
+    def _sealer(self, subject_id: UUID) -> tuple[bytes, AESGCM]:
+        self._read_turn()
         subject = subject_id.bytes
         if (fresh := self._fresh_of.get(subject)) is not None:
             return fresh, self._fresh[fresh][1]
@@ -194,8 +285,8 @@ class KeyRing:
 
     def create(self, subject_id: UUID, purpose: str) -> None:
         """A new current data key for a subject."""
-        db, kid, key, epoch = self._db, os.urandom(KID), os.urandom(32), self._vault.root.current()
-        wrapped = wrap(self.kek(epoch), key, _key_place(db.agency_id, kid, subject_id, purpose))
+        db, kid, key, epoch = self._db, os.urandom(KID), os.urandom(32), self.epoch()
+        wrapped = wrap(self.kek(epoch), key, key_place(db.agency_id, kid, subject_id, purpose))
         row = {"kid": kid, "subject_id": subject_id, "purpose": purpose, "epoch": epoch, "wrapped": wrapped}
         db.insert(_ADD_KEY, [row | {"created_at": db.now}])
         if purpose != "index":
@@ -219,26 +310,52 @@ class KeyRing:
             wrapped = self._db.rows(_KEK, epoch=epoch)
             if not wrapped:
                 raise KeyRefused(f"no agency key under root epoch {epoch}")
-            key = self._vault.root.unwrap(epoch, wrapped[0].wrapped, _kek_place(agency_id, epoch))
+            key = self._vault.root.unwrap(epoch, wrapped[0].wrapped, kek_place(agency_id, epoch))
             self.take(epoch, key)
         return key
+
+    def epoch(self) -> int:
+        """The epoch under which this agency's new data keys are wrapped: its newest. KeyRefused when it has none."""
+        self._read_turn()
+        newest = self._newest or self._vault.newest(self._db.agency_id)
+        if newest is None:
+            rows = self._db.rows(_KEKS)
+            if not rows:
+                raise KeyRefused("an agency has lost its key; restore the newest backup of the database")
+            newest = self._newest = rows[0].epoch
+        return newest
+
+    def add_kek(self, epoch: int, key: bytes, wrapped: bytes) -> None:
+        """Keep an agency key just made; new data keys are wrapped under it from now on."""
+        self._db.insert(_ADD_KEK, [{"epoch": epoch, "wrapped": wrapped}])
+        self.take(epoch, key)
+        self._newest = epoch
 
     def take(self, epoch: int, key: bytes) -> None:
         """Use an agency key just opened or made."""
         self._keks[epoch] = key
 
     def committed(self) -> None:
-        """Hand what was opened and made to the process: the transaction that saw it is durable now."""
+        """Hand what was opened and made to the process: the transaction that saw it is durable now. Nothing, when the
+        process has heard of another turn meanwhile."""
+        if self._vault.turn_of(self._db.agency_id) != self._turn:
+            return
         for epoch, kek in self._keks.items():
-            self._vault.keep_kek(self._db.agency_id, epoch, kek)
+            self._vault.keep_kek(self._db.agency_id, epoch, kek, newest=epoch == self._newest)
         for kid, (subject, cipher) in self._fresh.items():
             self._vault.keep(self._agency, kid, subject, cipher, current=self._fresh_of.get(subject) == kid)
+
+    def _read_turn(self) -> None:
+        """Before its first use of a key a unit knows the agency's turn: whoever signs in brings it, others ask."""
+        if self._turn is None:
+            found = self._db.rows(_TURN)
+            self.at_turn(found[0].turn if found else 0)
 
     def _open(self, row: Any) -> AESGCM:
         return AESGCM(self._unwrap(row))
 
     def _unwrap(self, row: Any) -> bytes:
-        place = _key_place(self._db.agency_id, row.kid, row.subject_id, row.purpose)
+        place = key_place(self._db.agency_id, row.kid, row.subject_id, row.purpose)
         try:
             return unwrap(self.kek(row.epoch), row.wrapped, place)
         except KeyRefused:

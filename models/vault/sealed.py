@@ -1,5 +1,6 @@
 """The field that seals itself: `notes = Sealed()` reads and writes the column `notes_sealed`."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from sqlalchemy import event, inspect
@@ -95,11 +96,20 @@ def reseal(row: Any) -> None:
             plain[field.name] = field.open(row)  # opened for resealing, shown to nobody: no disclosure
     row.seal_rev = (row.seal_rev or 0) + 1
     db = _workspace(row)
-    kid, cipher = db.keys.sealer(row.subject_id)
+    kid, cipher = db.keys.sealer(row.subject_id, len(fields))
     for field in fields:
         setattr(row, field.column, cells.seal(cipher, kid, plain[field.name], field.place(row)))
     row.__dict__.pop("_resealing", None)
     db.note_sealed(row)
+
+
+def seal_anew(row: Any, blank: Collection[str] = ()) -> None:
+    """Have the next flush seal every field again, under what is the current key then; fields named become null."""
+    plain = _plain(row)
+    for field in sealed_fields(type(row)):
+        plain[field.name] = None if field.name in blank else field.open(row)
+    flag_modified(row, "seal_rev")
+    row.__dict__["_resealing"] = True
 
 
 def install(base: type) -> None:
