@@ -1,17 +1,31 @@
 """The key files of an installation: making them once, and opening the vault with them."""
 
+import ctypes
+import resource
+import sys
+
 from api.settings import Environment, Settings
 from models.errors import KeyRefused
 from models.vault.keys import Vault
 from models.vault.roots import FileRoot
 from models.vault.service import ServiceKeys
 
+_PR_SET_DUMPABLE = 4  # prctl(2)
 ROOT, SERVICE = "root.json", "service.json"
+
+
+def leave_no_core() -> None:
+    """A process that holds keys leaves no core dump, and (on Linux) none of its user's other programs can look into
+    it. Root still can: docs/limits.md."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)
 
 
 def open_vault(settings: Settings) -> Vault:
     """The vault behind this installation's key files. Raises KeyRefused, one line, when a file is missing, readable by
     others or damaged, and for demo keys in production. Makes nothing."""
+    leave_no_core()
     root = FileRoot(settings.keys / ROOT)
     if root.demo and settings.env is Environment.PRODUCTION:
         raise KeyRefused(

@@ -10,6 +10,7 @@ from models import idempotency, session
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
 from models.database import Database
+from models.rekey import rekey_worn
 from models.workspace import Workspace
 
 EVERY = 300.0  # seconds between two rounds
@@ -17,6 +18,7 @@ Chore = Callable[[Workspace], int]
 CHORES: dict[str, Chore] = {
     "forget-idempotency-keys": idempotency.forget_old,
     "forget-dead-sessions": session.forget_dead,
+    "replace-worn-keys": rekey_worn,
 }
 
 

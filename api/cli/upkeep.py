@@ -1,6 +1,5 @@
 """Keys, ledger and contract: making the keys, looking at them, verifying the logs, printing the OpenAPI document."""
 
-import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -35,23 +34,6 @@ def new_keys() -> Answer:
         "Back them up to another place than the database. Next: " + f"{PROGRAM} db upgrade",
     ]
     return Answer({"made": made}, lines)
-
-
-def key_status() -> Answer:
-    """The key files, and how many agencies they open."""
-    settings = Settings()
-    root = open_vault(settings).root
-    with open_house(settings) as house:
-        agencies = house.agencies()
-    files = {n: f"{stat.S_IMODE((settings.keys / n).stat().st_mode):04o}" for n in (ROOT, SERVICE)}
-    data = {
-        "folder": str(settings.keys),
-        "files": files,
-        "epoch": root.current(),
-        "demo": bool(getattr(root, "demo", False)),
-        "agencies_opened": len(agencies),
-    }
-    return Answer(data, [f"{name.replace('_', ' ')}: {value}" for name, value in data.items()])
 
 
 def verify_ledgers(agency: str | None) -> Answer:

@@ -202,7 +202,7 @@ def content_load(as_json: Json = False) -> int:
     return finish(it.load, as_json=as_json)
 
 
-keys = _group("keys", "The key files: make them once, look at them.")
+keys = _group("keys", "The keys: make them once, rotate, replace, check, destroy an epoch.")
 
 
 @keys.command("new")
@@ -215,10 +215,56 @@ def keys_new(as_json: Json = False) -> int:
 
 @keys.command("status")
 def keys_status(as_json: Json = False) -> int:
-    """The key files, their modes, and how many agencies they open."""
-    from api.cli import upkeep as it
+    """The key files, keys and seals by epoch, and until when backups need an older epoch."""
+    from api.cli import keys as it
 
-    return finish(it.key_status, as_json=as_json)
+    return finish(it.status, as_json=as_json)
+
+
+@keys.command("check")
+def keys_check(as_json: Json = False) -> int:
+    """Open every key of every agency."""
+    from api.cli import keys as it
+
+    return finish(it.check, as_json=as_json)
+
+
+@keys.command("rotate")
+def keys_rotate(
+    to: Annotated[
+        str | None, typer.Option("--to", help="Under another key service, such as aws-kms:us-east-1.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """A new root epoch; every key wrapped under it while the service goes on. Stopped, it goes on where it was."""
+    from api.cli import keys as it
+
+    return finish(lambda: it.rotate(to), as_json=as_json)
+
+
+@keys.command("rekey")
+def keys_rekey(
+    client: Annotated[str | None, typer.Argument(metavar="CLIENT", help="The client's id.")] = None,
+    agency: Annotated[str | None, typer.Option("--agency", help="An agency's own key instead, by id or name.")] = None,
+    as_json: Json = False,
+) -> int:
+    """A new data key for a client; her rows are sealed under it and the old key is deleted."""
+    from api.cli import keys as it
+
+    return finish(lambda: it.replace(client, agency), as_json=as_json)
+
+
+@keys.command("destroy-epoch")
+def keys_destroy_epoch(
+    epoch: Annotated[int, typer.Argument(metavar="EPOCH", min=1, help="The number keys status shows.")],
+    urgent: Annotated[bool, typer.Option("--urgent", help="Now, rotating first; backups that need it die.")] = False,
+    sure: Annotated[bool, typer.Option("--yes", help="You know that it cannot be undone.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Destroy a root epoch that wraps nothing any more, and with it what only old backups still hold."""
+    from api.cli import keys as it
+
+    return finish(lambda: it.destroy_epoch(epoch, urgent=urgent, sure=sure), as_json=as_json)
 
 
 audit = _group("audit", "The ledger.")

@@ -5,12 +5,14 @@ Cells never change, only the wraps of the keys that open them. One after another
 """
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from models.base import columns, table_of
-from models.errors import Conflict
+from models.errors import Conflict, KeyRefused
 from models.ledger.action import Action
 from models.rows import Change, Query
 from models.vault.cells import unwrap, wrap
@@ -28,6 +30,12 @@ _BEHIND = Query(
     sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped)
     .where(_D.epoch < _EPOCH)
     .order_by(_D.epoch, _D.kid)
+    .limit(sa.bindparam("most", required=True))
+)
+_ALL = Query(
+    sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped)
+    .where(_D.kid > sa.bindparam("after", required=True))
+    .order_by(_D.kid)
     .limit(sa.bindparam("most", required=True))
 )
 _COUNTS = Query(
@@ -56,6 +64,30 @@ def epochs(db: "Workspace") -> list[int]:
 def counts(db: "Workspace") -> list[Any]:
     """Data keys by epoch: epoch, keys, seals (cells sealed under them), most (under one key)."""
     return db.rows(_COUNTS)
+
+
+@dataclass
+class Check:
+    """How many of an agency's keys open, and whose do not."""
+
+    opened: int = 0
+    damaged: list[UUID] = field(default_factory=list)
+
+
+def check(db: "Workspace") -> Check:
+    """Open every key of the agency."""
+    found, after = Check(), b""
+    while rows := db.rows(_ALL, after=after, most=BATCH):
+        for row in rows:
+            try:
+                unwrap(
+                    db.keys.kek(row.epoch), row.wrapped, key_place(db.agency_id, row.kid, row.subject_id, row.purpose)
+                )
+                found.opened += 1
+            except KeyRefused:
+                found.damaged.append(row.subject_id)
+        after = rows[-1].kid
+    return found
 
 
 def begin(db: "Workspace") -> int:

@@ -107,6 +107,16 @@ class Program:
         )
         return Ran(ran.returncode, ran.stdout, ran.stderr)
 
+    def begun(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
+        """A verb under way in a process of its own, to be waited for or killed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "api", *words],
+            env=self.env(**{"WAYPOST_PORT": str(free_port())} | more),
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     @contextmanager
     def serving(self, *words: str, **more: str) -> Iterator["Service"]:
         """A verb that serves, from the first answer until the block ends."""

@@ -3,6 +3,7 @@
 import base64
 import copy
 import pickle
+import random
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -445,6 +446,23 @@ def test_attack_10_flipping_any_bit() -> None:
     assert cells.open_(KEY, sealed, AT) == "Wren"
 
 
+def test_attack_10_a_hundred_thousand_flips() -> None:
+    """One to three bits anywhere in cells of many sizes: none opens, none fails in another way."""
+    dice, opened = random.Random(10), 0
+    sealed = [cells.seal(KEY, b"kidkidki", "x" * dice.randrange(400), AT) for _ in range(200)]
+    for _ in range(100_000):
+        flipped = bytearray(dice.choice(sealed))
+        for bit in dice.sample(range(len(flipped) * 8), dice.randint(1, 3)):
+            flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            cells.kid_of(bytes(flipped))
+            cells.open_(KEY, bytes(flipped), AT)
+            opened += 1
+        except SealError:
+            pass
+    assert opened == 0
+
+
 def test_attack_11_cutting_and_appending() -> None:
     """Every length but its own."""
     sealed = cells.seal(KEY, b"kidkidki", "Wren", AT)
@@ -455,9 +473,9 @@ def test_attack_11_cutting_and_appending() -> None:
 
 
 def test_attack_13_nonces_never_repeat() -> None:
-    """20,000 seals of one value under one key: 20,000 nonces, 20,000 cells."""
-    made = [cells.seal(KEY, b"kidkidki", "Wren", AT) for _ in range(20_000)]
-    assert len({c[9:21] for c in made}) == len({*made}) == 20_000
+    """100,000 seals of one value under one key: 100,000 nonces, 100,000 cells."""
+    made = [cells.seal(KEY, b"kidkidki", "Wren", AT) for _ in range(100_000)]
+    assert len({c[9:21] for c in made}) == len({*made}) == 100_000
 
 
 def test_attack_14_sizes_tell_classes_only() -> None:

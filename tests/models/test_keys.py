@@ -125,7 +125,7 @@ class TestRotation:
         """Both end, and each key is wrapped once under the new epoch."""
         clients = [world.client(alias=f"Wren {n}") for n in range(12)]
         world.database.vault.root.rotate()
-        both = [threading.Thread(target=rotate, args=[w]) for w in (world, process(world, urls, _folder(other)))]
+        both = [threading.Thread(target=rotate, args=[w]) for w in (world, other)]
         for thread in both:
             thread.start()
         for thread in both:
