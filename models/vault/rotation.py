@@ -50,7 +50,7 @@ _COUNTS = Query(
 )
 _REWRAP = Change(
     sa.update(table_of(DataKey))
-    .where(_D.kid == sa.bindparam("named", required=True), _D.epoch == sa.bindparam("before", required=True))
+    .where(_D.kid == sa.bindparam("named", required=True), _D.wrapped == sa.bindparam("before", required=True))
     .values(epoch=_EPOCH, wrapped=sa.bindparam("fresh", required=True))
 )
 _DROP = Change(sa.delete(table_of(AgencyKey)).where(_K.epoch < _EPOCH))
@@ -116,7 +116,7 @@ def rewrap(db: "Workspace", epoch: int, most: int = BATCH) -> int:
     for row in rows:
         place = key_place(db.agency_id, row.kid, row.subject_id, row.purpose)
         key = unwrap(db.keys.kek(row.epoch), row.wrapped, place)
-        moved.append({"named": row.kid, "before": row.epoch, "epoch": epoch, "fresh": wrap(fresh, key, place)})
+        moved.append({"named": row.kid, "before": row.wrapped, "epoch": epoch, "fresh": wrap(fresh, key, place)})
     if moved:
         db.change_many(_REWRAP, moved)
         db.note(Action.KEYS_REWRAPPED, "data_keys", [], epoch=epoch, keys=len(moved))
