@@ -3,10 +3,12 @@
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
+# With root keys in a key service: docker compose build --build-arg LOCK=requirements-aws.lock (or -gcp, -vault).
+ARG LOCK=requirements.lock
 # The lock alone, so that a change of code does not install the packages again.
-COPY requirements.lock ./
+COPY ${LOCK} ./
 RUN python -m venv --without-pip /venv \
- && python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes --requirement requirements.lock
+ && python -m pip --python /venv/bin/python install --only-binary :all: --require-hashes --requirement ${LOCK}
 COPY api /app/api
 COPY models /app/models
 COPY migrations /app/migrations

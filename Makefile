@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 # Settings of the caller's Python do not belong in this one.
 unexport PYTHONHOME PYTHONPATH
 
-.PHONY: help setup runtime demo start test check bench migration openapi lock audit clean
+.PHONY: help setup runtime extra demo start test check bench migration openapi lock audit clean
 
 help: ## List the commands
 	@echo "Waypost. Try \`make demo\`, then \`make test\`."
@@ -22,6 +22,11 @@ setup: ## Install everything, with the tools for tests and checks, into .venv
 
 runtime:
 	@$(call install,runtime,requirements.lock)
+
+extra: runtime ## Install the library of a key service too (WITH=aws, gcp or vault)
+	@case "$(WITH)" in aws|gcp|vault) ;; *) echo 'Say which: make extra WITH=aws, WITH=gcp or WITH=vault' >&2; exit 2;; esac
+	@PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 '$(PYTHON)' -m pip --python $(RUN) install --only-binary :all: --require-hashes \
+	  --disable-pip-version-check --no-input -qq -r requirements-$(WITH).lock
 
 demo: runtime ## Run the service with invented data on 127.0.0.1:8000 (PORT=8001 DEMO_CREDENTIALS=file)
 	@exec $(RUN) -m api demo
@@ -56,8 +61,10 @@ LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --gen
         --no-annotate --no-header $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: setup ## Write the lock files from pyproject.toml (UPGRADE=1 for newer versions)
 	@$(LOCK) --output-file requirements.lock
+	@for extra in aws gcp vault; do \
+	  $(LOCK) --extra $$extra --constraints requirements.lock --output-file requirements-$$extra.lock || exit 1; done
 	@$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
-	@if grep -nE '://|^-' requirements.lock requirements-dev.lock; then echo 'A lock file names an index.' >&2; exit 1; fi
+	@if grep -nE '://|^-' requirements*.lock; then echo 'A lock file names an index.' >&2; exit 1; fi
 
 audit: setup ## Look the locked versions up in the advisory database (needs a network)
 	$(RUN) -m uv tool run pip-audit --require-hashes --disable-pip --requirement requirements.lock
