@@ -7,7 +7,7 @@ import sys
 from api.settings import Environment, Settings
 from models.errors import KeyRefused
 from models.vault.keys import Vault
-from models.vault.roots import FileRoot
+from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
@@ -24,9 +24,9 @@ def leave_no_core() -> None:
 
 def open_vault(settings: Settings) -> Vault:
     """The vault behind this installation's key files. Raises KeyRefused, one line, when a file is missing, readable by
-    others or damaged, and for demo keys in production. Makes nothing."""
+    others or damaged, and for demo keys in production. Makes nothing, and asks no key service."""
     leave_no_core()
-    root = FileRoot(settings.keys / ROOT)
+    root = RootKeys(settings.keys / ROOT, settings.vault_token_file)
     if root.demo and settings.env is Environment.PRODUCTION:
         raise KeyRefused(
             f"root key file {root.path} belongs to a demo; point WAYPOST_KEYS_DIR to this installation's own keys"
@@ -39,12 +39,13 @@ def have_keys(settings: Settings) -> bool:
     return any((settings.keys / name).exists() for name in (ROOT, SERVICE))
 
 
-def make_keys(settings: Settings, *, demo: bool = False) -> None:
-    """Make both key files (0600). Raises KeyRefused, changing nothing, when one of them is there."""
+def make_keys(settings: Settings, *, demo: bool = False, root_in: str = "file") -> None:
+    """Make both key files (0600), the root key in this key service. Raises KeyRefused, changing nothing, when a file is
+    there already; KeyRefused or KeysAway, leaving no file, when the service does not do its work."""
     for name in (ROOT, SERVICE):
         if (settings.keys / name).exists():
             raise KeyRefused(
                 f"{settings.keys / name} is there already and nothing was changed; keep it, and back it up"
             )
+    RootKeys.create(settings.keys / ROOT, to=root_in, demo=demo, vault_token=settings.vault_token_file)
     ServiceKeys.create(settings.keys / SERVICE)
-    FileRoot.create(settings.keys / ROOT, demo=demo)

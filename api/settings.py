@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     """Folder of the SQLite file and of backups."""
     keys_dir: Path | None = None
     """Folder of the key files (0700; the files 0600). Default: `keys` in the data folder. Back it up elsewhere."""
+    vault_token_file: Path | None = None
+    """File (0600) with the token for HashiCorp Vault, when root keys are there."""
     database_url: str | None = None
     """Database the service uses, as the role waypost_app. Default: SQLite in the data folder."""
     database_password_file: Path | None = None

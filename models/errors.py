@@ -77,6 +77,16 @@ class Unavailable(DomainError):
         self.retry_after = retry_after
 
 
+class KeysAway(Unavailable):
+    """The service that holds the root keys does not answer. `line` says so to an operator."""
+
+    code = "keys-unavailable"
+
+    def __init__(self, line: str) -> None:
+        super().__init__(retry_after=10)
+        self.line = line
+
+
 class SealError(DomainError):
     """A sealed value cannot be opened: one text for a wrong key and a moved, edited, cut or older cell."""
 
@@ -92,3 +102,10 @@ class KeyRetired(Exception):
 
 class KeyRefused(Exception):
     """A key or key file is missing, wrong or readable by others. The text is one line for an operator."""
+
+
+class WrapRefused(KeyRefused):
+    """A wrapped key does not open: one text for another root key, another place and changed bytes."""
+
+    def __init__(self) -> None:
+        super().__init__("a wrapped key cannot be opened: wrong root key, or the key table was changed")

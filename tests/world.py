@@ -21,7 +21,7 @@ from models.ledger import book
 from models.plan import Plan
 from models.user import User
 from models.vault.keys import Vault
-from models.vault.roots import FileRoot
+from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 from models.workspace import Workspace
 
@@ -92,7 +92,7 @@ class World:
 
 def make_vault(folder: Path) -> Vault:
     """Fresh key files and the vault that reads them."""
-    return Vault(FileRoot.create(folder / "root.json"), ServiceKeys.create(folder / "service.json"))
+    return Vault(RootKeys.create(folder / "root.json"), ServiceKeys.create(folder / "service.json"))
 
 
 def build(url: str, owner_url: str, vault: Vault) -> World:

@@ -19,7 +19,7 @@ from api.keys import ROOT, have_keys, make_keys, open_vault
 from api.passwords import Passwords, one_time
 from api.settings import DemoSettings, Settings
 from models.user import User, who_signs_in
-from models.vault.roots import FileRoot
+from models.vault.roots import RootKeys
 from models.workspace import Workspace
 
 HELD = "waypost.db"
@@ -68,7 +68,7 @@ def prepare(settings: Settings, file: EmbeddedFile, *, fresh: bool = False) -> N
 def _must_be_a_demo(settings: Settings) -> None:
     """Trouble when the folder holds anything but a demo: it is never touched then."""
     holds_data = (settings.data_dir / HELD).exists()
-    is_demo = have_keys(settings) and FileRoot(settings.keys / ROOT).demo
+    is_demo = have_keys(settings) and RootKeys(settings.keys / ROOT).demo
     if (holds_data or have_keys(settings)) and not is_demo:
         raise Trouble(
             f"{settings.data_dir} holds an installation that is no demo",

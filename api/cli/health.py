@@ -97,7 +97,12 @@ def _attempt(what: str, said: str, work: Callable[[], object]) -> Finding:
 
 
 def _keys(settings: Settings) -> Finding:
-    return _attempt("keys", "both files can be read", lambda: open_vault(settings))
+    said = "both files can be read, and the root key works"
+
+    def prove() -> None:
+        open_vault(settings).root.prove()
+
+    return _attempt("keys", said, prove)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

@@ -110,7 +110,10 @@ def must_fit(engine: sa.Engine) -> None:
 
 
 def must_belong(house: House) -> None:
-    """The canary: every agency's wrapped key has to open under this root key, or KeyRefused."""
-    for row in house.agencies():
+    """The canary: every agency's wrapped key has to open under this root key, or KeyRefused; KeysAway."""
+    agencies = house.agencies()
+    if not agencies:  # then there is nothing to open, and the first agency must not be the first to find that out
+        house.database.vault.root.prove()
+    for row in agencies:
         if not house.within(row.agency_id, house.database.vault.check):
             raise KeyRefused("an agency has lost its key; restore the newest backup of the database")

@@ -12,7 +12,7 @@ from pydantic_settings import SettingsError
 
 from api.cli.say import PROGRAM, Trouble
 from models.content import ContentError
-from models.errors import DomainError, Invalid, KeyRefused, Unavailable
+from models.errors import DomainError, Invalid, KeyRefused, KeysAway, Unavailable
 
 _SAID = {
     "email-taken": "The address has a sign-in already",
@@ -36,6 +36,14 @@ def _keys(error: KeyRefused) -> Trouble:
         "Nothing stored can be opened without its keys; they are looked for in WAYPOST_KEYS_DIR",
         remedy.replace("python -m api", PROGRAM)
         or "restore the key files that belong to this database from their backup",
+    )
+
+
+def _keys_away(error: KeysAway) -> Trouble:
+    return Trouble(
+        error.line,
+        "Nothing was changed, and no process can start without its root key",
+        f"the same command again; if it stays so: {PROGRAM} doctor",
     )
 
 
@@ -106,6 +114,7 @@ AWAY = (Unavailable, sa.exc.OperationalError, sa.exc.TimeoutError, psycopg.Opera
 _KNOWN: tuple[tuple[Any, Callable[[Any], Trouble]], ...] = (
     (Trouble, lambda trouble: trouble),
     (KeyRefused, _keys),
+    (KeysAway, _keys_away),
     (ValidationError, _setting),
     (SettingsError, _unreadable),
     ((sa.exc.NoSuchModuleError, sa.exc.ArgumentError), _address),

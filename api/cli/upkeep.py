@@ -17,8 +17,8 @@ from models.ledger.book import Verdict
 from models.workspace import Workspace
 
 
-def new_keys() -> Answer:
-    """Make the key files of a new installation."""
+def new_keys(service: str) -> Answer:
+    """Make the key files of a new installation, the root key in a key service."""
     settings = Settings()
     file = EmbeddedFile.of(settings.app_url()) if settings.database_url is None else None
     if file and file.path.exists():
@@ -27,7 +27,7 @@ def new_keys() -> Answer:
             "New keys could open nothing in it and would hide that its own are missing",
             f"restore the key files into {settings.keys} from their backup",
         )
-    make_keys(settings)
+    make_keys(settings, root_in=service)
     made = [str(settings.keys / name) for name in (ROOT, SERVICE)]
     lines = [
         *(f"made {name}" for name in made),

@@ -206,11 +206,21 @@ keys = _group("keys", "The keys: make them once, rotate, replace, check, destroy
 
 
 @keys.command("new")
-def keys_new(as_json: Json = False) -> int:
+def keys_new(
+    service: Annotated[
+        str,
+        typer.Option(
+            "--service",
+            metavar="SERVICE",
+            help="Where the root key is made: file, aws-kms:REGION, gcp-kms:KEY or vault-transit:URL.",
+        ),
+    ] = "file",
+    as_json: Json = False,
+) -> int:
     """Make the key files of a new installation; none is ever overwritten."""
     from api.cli import upkeep as it
 
-    return finish(it.new_keys, as_json=as_json)
+    return finish(lambda: it.new_keys(service), as_json=as_json)
 
 
 @keys.command("status")

@@ -1223,12 +1223,18 @@ _problem(
         ),
     ),
     (
-        "A key or key file is missing, does not fit, or can be read by others and is therefore refused.",
-        "Una clave o un archivo de claves falta, no encaja o lo pueden leer otras personas y por eso se rechaza.",
+        (
+            "A key or key file is missing, does not fit, or can be read by others and is therefore refused; or the "
+            "service that holds the keys does not answer."
+        ),
+        (
+            "Una clave o un archivo de claves falta, no encaja o lo pueden leer otras personas y por eso se rechaza; o "
+            "el servicio que guarda las claves no responde."
+        ),
     ),
     (
-        "Whoever runs Waypost looks into the key files. Until then work from paper or by telephone.",
-        "Quien mantiene Waypost revisa los archivos de claves. Hasta entonces, trabaje en papel o por teléfono.",
+        "Whoever runs Waypost runs doctor, which names the cause. Until then work from paper or by telephone.",
+        "Quien mantiene Waypost ejecuta doctor, que nombra la causa. Hasta entonces, trabaje en papel o por teléfono.",
     ),
     request=f"GET {_PLAN}",
     retryable=True,

@@ -1,2 +1,2 @@
 """The vault: sealed cells, the keys that open them, and the field that hides both. The only importer of cryptography.
-Read in this order: cells, roots, service, keys, sealed."""
+Read in this order: cells, files, key_services, roots, service, keys, sealed."""

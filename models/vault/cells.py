@@ -11,7 +11,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from models.errors import KeyRefused, SealError
+from models.errors import SealError, WrapRefused
 
 VERSION = b"\x01"
 KID, NONCE, TAG = 8, 12, 16
@@ -106,10 +106,10 @@ def wrap(key: bytes, secret: bytes, at: bytes) -> bytes:
 
 
 def unwrap(key: bytes, wrapped: bytes, at: bytes) -> bytes:
-    """The key back. Raises KeyRefused for another version, another place or another key."""
+    """The key back. Raises WrapRefused for another version, another place or another key."""
     try:
         if wrapped[:1] != VERSION:
             raise InvalidTag
         return AESGCM(key).decrypt(wrapped[1 : 1 + NONCE], wrapped[1 + NONCE :], at)
     except (InvalidTag, ValueError):
-        raise KeyRefused("a wrapped key cannot be opened: wrong root key, or the key table was changed") from None
+        raise WrapRefused from None

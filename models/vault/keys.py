@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlmodel import Field
 
 from models.base import BYTES, Record, columns, id_field, instant_field, table_of, within
-from models.errors import KeyRefused, KeyRetired, SealError
+from models.errors import KeyRefused, KeyRetired, SealError, WrapRefused
 from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, unwrap, wrap
 from models.vault.roots import RootKeys
@@ -138,8 +138,8 @@ class Vault:
     def check(self, db: "Workspace") -> int:
         """Open every key of this Workspace's agency; returns how many. Raises KeyRefused before data is touched."""
         rows = db.rows(_KEKS)
-        for row in rows:
-            self.root.unwrap(row.epoch, row.wrapped, kek_place(db.agency_id, row.epoch))
+        for row in rows:  # and keep it: the root is asked once
+            db.keys.take(row.epoch, self.root.unwrap(row.epoch, row.wrapped, kek_place(db.agency_id, row.epoch)))
         return len(rows)
 
     def at_turn(self, agency_id: UUID, turn: int) -> None:
@@ -333,6 +333,7 @@ class KeyRing:
 
     def take(self, epoch: int, key: bytes) -> None:
         """Use an agency key just opened or made."""
+        self._read_turn()
         self._keks[epoch] = key
 
     def committed(self) -> None:
@@ -358,5 +359,5 @@ class KeyRing:
         place = key_place(self._db.agency_id, row.kid, row.subject_id, row.purpose)
         try:
             return unwrap(self.kek(row.epoch), row.wrapped, place)
-        except KeyRefused:
+        except WrapRefused:
             raise SealError from None

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from models.errors import KeyRefused
 from models.vault.cells import lp
-from models.vault.roots import read_secret, write_secret
+from models.vault.files import read_secret, write_secret
 
 PURPOSES = ("sign_in_index", "fingerprint", "cursor", "refresh")
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from models.vault.keys import Vault
-from models.vault.roots import FileRoot
 from tests.cli.program import Program
 from tests.postgres import Urls
 
@@ -13,7 +12,6 @@ from tests.postgres import Urls
 @pytest.fixture
 def program(tmp_path: Path, urls: Urls, vault: Vault) -> Program:
     """The command line on a fresh copy of the world."""
-    assert isinstance(vault.root, FileRoot)
     return Program(
         tmp_path,
         {

@@ -19,7 +19,6 @@ import pytest
 from models.client import clients_of
 from models.ledger import book
 from models.vault.keys import Vault
-from models.vault.roots import FileRoot
 from models.workspace import Workspace
 from tests import world as worlds
 from tests.cli.program import PATIENCE, Program, Writers
@@ -79,7 +78,6 @@ def test_file_goes_away(program: Program, replaced: bool) -> None:  # noqa: FBT0
 @pytest.fixture
 def own(own_postgres: Postgres, tmp_path: Path, vault: Vault) -> Iterator[tuple[Program, Postgres, World]]:
     """The world on a PostgreSQL that this test may stop."""
-    assert isinstance(vault.root, FileRoot)
     urls = own_postgres.new_database()
     world = worlds.build(urls.app, urls.owner, vault)
     settings = {

@@ -12,7 +12,7 @@ import migrations
 from api.cli import house
 from api.cli.say import Trouble
 from models.engine import make_engine
-from models.vault.roots import FileRoot
+from models.vault.roots import RootKeys
 from tests.cli.program import Program
 from tests.postgres import Urls
 
@@ -63,14 +63,14 @@ class TestKeys:
     def test_wrong_root(self, program: Program, keys: Path, verb: str) -> None:
         """Another installation's root key opens no agency: told at the start, before data are touched."""
         (keys / "root.json").unlink()
-        FileRoot.create(keys / "root.json")
+        RootKeys.create(keys / "root.json")
         program(verb).refused("wrong root key", "restore the key files")
 
     @SQLITE
     def test_demo_keys_in_production(self, program: Program, keys: Path) -> None:
         """Keys marked as a demo's protect nobody."""
         (keys / "root.json").unlink()
-        FileRoot.create(keys / "root.json", demo=True)
+        RootKeys.create(keys / "root.json", demo=True)
         program("serve", WAYPOST_ENV="production").refused("belongs to a demo", "WAYPOST_KEYS_DIR")
 
 
