@@ -1,13 +1,8 @@
 """The keys in motion, as verbs: rotate, replace, check, destroy an epoch, and how they stand."""
 
-import fcntl
-import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +11,6 @@ from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble, bar
 from api.keys import ROOT, SERVICE
 from api.settings import Settings
 from models import rekey as replacing
-from models.access import PLATFORM
 from models.ledger import book
 from models.ledger.action import Action
 from models.rows import client_in_sight
@@ -37,7 +31,7 @@ def rotate(to: str | None) -> Answer:
     data = {"epoch": epoch, "resumed": resumed, "keys": wrapped, "seconds": round(seconds, 1)}
     lines = [
         f"Epoch {epoch} wraps every key now: {wrapped} wrapped anew in {seconds:.1f} s.",
-        f"Back up {settings.keys} before anything else. Backups made earlier need the older epochs: {PROGRAM} keys status",
+        f"Back up {settings.keys} before anything else. Older backups need the older epochs: {PROGRAM} keys status",
     ]
     return Answer(data, lines)
 
@@ -114,7 +108,7 @@ def destroy_epoch(epoch: int, *, urgent: bool, sure: bool) -> Answer:
         f"Epoch {epoch} is destroyed. Destroy every copy of it too: backups of {settings.keys} hold it.",
         f"Back up {settings.keys} now.",
     ]
-    return Answer({"destroyed": epoch, "epochs": root.epochs()}, lines)
+    return Answer({"destroyed": epoch, "epochs": list(root.epochs())}, lines)
 
 
 def status() -> Answer:
@@ -127,10 +121,10 @@ def status() -> Answer:
         agencies = len(house.agencies())
     window = timedelta(days=settings.backup_window)
     epochs: list[dict[str, Any]] = [
-        {"epoch": epoch, "current": epoch == root.current()}
+        {"epoch": epoch, "service": service, "current": epoch == root.current()}
         | found.get(epoch, {"agencies": 0, "keys": 0, "seals": 0, "most_seals": 0})
         | {"may_be_destroyed_from": f"{freed[epoch] + window:%Y-%m-%d}" if epoch in freed else None}
-        for epoch in root.epochs()
+        for epoch, service in root.epochs().items()
     ]
     files = {
         n: f"{stat.S_IMODE((settings.keys / n).stat().st_mode):04o}"
@@ -148,15 +142,16 @@ def status() -> Answer:
     lines = [f"{settings.keys}: {', '.join(f'{name} {mode}' for name, mode in files.items())}"]
     lines += [_spoken(row) for row in epochs]
     lines += [
-        f"A client destroyed today stays in backups until the next rotation and {settings.backup_window} days more, and "
-        "until the epoch of today is destroyed."
+        f"A client destroyed today can be opened from backups until epoch {root.current()} is destroyed: "
+        f"{settings.backup_window} days after the next rotation at the earliest."
     ]
     return Answer(data, lines)
 
 
 def _spoken(row: dict[str, Any]) -> str:
-    said = f"epoch {row['epoch']}{' (current)' if row['current'] else ''}: {row['agencies']} agencies, {row['keys']} keys, "
-    said += f"{row['seals']} seals, {row['most_seals']} at most under one key"
+    said = f"epoch {row['epoch']}, {row['service']}{' (current)' if row['current'] else ''}: "
+    said += f"{row['agencies']} agencies, {row['keys']} keys, {row['seals']} seals, "
+    said += f"{row['most_seals']} at most under one key"
     if row["most_seals"] >= WORN:
         said += " (worn: the worker replaces it)"
     return said + (f"; may be destroyed from {row['may_be_destroyed_from']}" if row["may_be_destroyed_from"] else "")
@@ -194,21 +189,14 @@ def _freed(house: House) -> dict[int, datetime]:
 def _epoch_to_reach(house: House, to: str | None) -> tuple[int, bool]:
     """The epoch to wrap under, and whether an unfinished rotation leads there already. Two commands at once agree."""
     root = house.database.vault.root
-    with _alone(house.settings.keys / ".rotation.lock"):
+    before = root.current()
+
+    def unfinished() -> bool:
         under = [house.within(row.agency_id, rotation.epochs) for row in house.agencies()]
-        if any(epochs != [root.current()] for epochs in under):
-            return root.current(), True
-        return root.rotate(to), False
+        return any(epochs != [root.current()] for epochs in under)
 
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    epoch = root.rotate(to, unless=unfinished)
+    return epoch, epoch == before
 
 
 def _must_be_unused(house: House, epoch: int) -> None:
@@ -235,11 +223,9 @@ def _must_be_sure(epoch: int, *, sure: bool) -> None:
 
 
 def _agency_of(house: House, client_id: UUID) -> UUID:
-    for row in house.agencies():
-        if row.agency_id != PLATFORM and house.within(
-            row.agency_id, lambda db: db.rows(client_in_sight(), client_id=client_id)
-        ):
-            found: UUID = row.agency_id
+    for agency_id in [row.agency_id for row in house.agencies()]:
+        if house.within(agency_id, lambda db: db.rows(client_in_sight(), client_id=client_id)):
+            found: UUID = agency_id
             return found
     raise Trouble("There is no such client", "A key belongs to one client of one agency", f"{PROGRAM} agency list")
 

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,11 +84,14 @@ class RootKeys:
         """Every epoch and the service it is under, oldest first."""
         return {number: epoch.spec for number, epoch in sorted(self._table().epochs.items())}
 
-    def rotate(self, to: str | None = None) -> int:
+    def rotate(self, to: str | None = None, unless: Callable[[], bool] = lambda: False) -> int:
         """Add an epoch under a service (default: that of the current one) and make it current; older ones stay
-        readable. Raises KeyRefused or KeysAway, with nothing changed, when the service does not do its work."""
+        readable. `unless`: asked when no other process can add one; when true, nothing is added. Returns what is
+        current now. Raises KeyRefused or KeysAway, with nothing changed, when the service does not do its work."""
         with alone(self.path.parent):
             table = self._read = self._load()
+            if unless():
+                return table.current
             spec = to or table.epochs[table.current].spec
             number = max(table.epochs) + 1
             epochs = table.epochs | {number: _new_epoch(spec, self._service(spec))}

@@ -84,7 +84,7 @@ class TestRotate:
     def test_attack_20_killed_anywhere_it_is_finished_by_a_rerun(
         self, program: Program, world: World, urls: Urls
     ) -> None:
-        """kill -9 at random moments of a rotation; then every key opens, and a rerun ends at 100 %, with nothing left
+        """Kill -9 at random moments of a rotation; then every key opens, and a rerun ends at 100 %, with nothing left
         of the old epoch."""
         fill(world, 5_000)
         dice = random.Random(20)

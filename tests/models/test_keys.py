@@ -20,7 +20,7 @@ from models.errors import Conflict, NotFound, SealError
 from models.rekey import rekey, rekey_worn, sealed_models
 from models.vault import rotation
 from models.vault.keys import WORN, AgencyKey, DataKey, Vault
-from models.vault.roots import FileRoot
+from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 from models.workspace import Workspace
 from tests.factories import behind
@@ -33,7 +33,6 @@ def own_keys(vault: Vault, tmp_path: Path) -> Path:
     """A copy of the world's key files that a test may turn over."""
     folder = tmp_path / "keys"
     folder.mkdir(mode=0o700)
-    assert isinstance(vault.root, FileRoot)
     for file in vault.root.path.parent.glob("*.json"):
         (folder / file.name).write_bytes(file.read_bytes())
         (folder / file.name).chmod(0o600)
@@ -42,7 +41,7 @@ def own_keys(vault: Vault, tmp_path: Path) -> Path:
 
 def process(world: World, urls: Urls, folder: Path) -> World:
     """The same installation as another process has it: its own database handle, its own memory of keys."""
-    vault = Vault(FileRoot(folder / "root.json"), ServiceKeys(folder / "service.json"))
+    vault = Vault(RootKeys(folder / "root.json"), ServiceKeys(folder / "service.json"))
     return replace(world, database=Database(urls.app, vault, pool_size=4))
 
 
@@ -167,7 +166,6 @@ class TestRotation:
 
 
 def _folder(world: World) -> Path:
-    assert isinstance(world.database.vault.root, FileRoot)
     return world.database.vault.root.path.parent
 
 
