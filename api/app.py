@@ -17,12 +17,14 @@ from api.limits import Limits
 from api.middleware import Shell
 from api.passwords import Passwords
 from api.paths import Paths
+from api.publisher import Publisher
 from api.routes import (
     agency,
     assignments,
     audit,
     caseload,
     checklist,
+    checkpoints,
     clients,
     me,
     plan_sections,
@@ -58,6 +60,7 @@ RESOURCES = (
     checklist,
     reviews,
     audit,
+    checkpoints,
 )
 
 
@@ -69,7 +72,10 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.lane = Lane(database, settings.database_pool, settings.queue)
+        publisher = Publisher(database, app.state.lane, settings.checkpoint_sinks)
+        publisher.start()
         yield
+        await publisher.close()
         app.state.lane.close()
 
     app = FastAPI(

@@ -227,6 +227,8 @@ class _Operation:
             return value
         if value is None:
             return Response(status_code=204)
+        if isinstance(value, str):
+            return Response(value, self.status, media_type="text/plain")
         said, headers = vars(value), {}
         if (version := said.get("version")) is not None:
             headers["etag"] = etag = f'"{version}"'

@@ -6,6 +6,12 @@ ID = "5a7c3f1e-8d2b-4c6a-9e40-1b7f3d5a0000"
 ITEM = "5a7c3f1e-8d2b-4c6a-9e40-1b7f3d5a0001"
 USER = "0b9d6e52-4f1a-4e3c-8a77-2c5d9e8f1a34"
 
+NOTE = (
+    f"waypost.agency.example/audit/{USER}\n42\n7xj6tKXEHQVvhsUb5bzI7Ylm2Ni9dzhG1GVNSHGtBiE=\n\n"
+    f"\u2014 waypost.agency.example/audit/{USER} 3q2+7w{'A' * 86}==\n"
+)
+PROOF = "c2sp.org/tlog-proof@v1\nindex 0\ngSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=\n\n" + NOTE
+
 DOCUMENT: dict[str, Any] = {
     "title": "Our own plan",
     "summary": "",

@@ -13,6 +13,7 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 LIMITED = Counter("waypost_rate_limited_total", "Requests refused by a rate limit.", ["policy"])
+CHECKPOINTS = Counter("waypost_checkpoints_total", "Checkpoints handed to a sink.", ["sink", "outcome"])
 WAITING = Gauge("waypost_lane_waiting", "Requests waiting for the database.")
 PROCESS = Info("waypost_process", "The server process these numbers are of: there may be several.")
 

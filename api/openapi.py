@@ -165,7 +165,7 @@ def _show_body(method: str, body: Schema) -> None:
 
 def _show_answer(response: Schema, schemas: Schema) -> None:
     for content in response.get("content", {}).values():
-        content["example"] = _made(content["schema"], schemas)
+        content.setdefault("example", _made(content["schema"], schemas))
         name = content["schema"].get("$ref", "").rsplit("/", 1)[-1]
         if "version" in schemas.get(name, {}).get("properties", {}):
             shown = {"description": "The version shown, for If-Match.", "schema": {"type": "string"}, "example": '"1"'}

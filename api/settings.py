@@ -4,6 +4,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints
@@ -14,6 +15,18 @@ HERE = Path(__file__).parent.parent
 
 def _ip_address(text: str) -> str:
     return str(ip_address(text))
+
+
+def _sink(address: str) -> str:
+    """`file:/path`, `stdout:` or a webhook; plain http never leaves this machine."""
+    parts = urlsplit(address)
+    web = bool(parts.hostname) and "@" not in parts.netloc and not parts.fragment
+    of_this_machine = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    file = parts.scheme == "file" and not parts.netloc and parts.path[:1] == "/" != parts.path[-1:]
+    safe = parts.scheme == "https" or (parts.scheme == "http" and of_this_machine)
+    if file or address == "stdout:" or (web and safe):
+        return address
+    raise ValueError("a sink is file:/path, stdout: or https://…")
 
 
 class Environment(StrEnum):
@@ -69,6 +82,8 @@ class Settings(BaseSettings):
     """Days a backup is kept; an older root epoch may be destroyed so long after its last key left it."""
     docs: bool = True
     """Serve /docs and /openapi.json."""
+    checkpoint_sinks: list[Annotated[str, AfterValidator(_sink)]] = []
+    """Where signed checkpoints go (JSON list): file:/path, stdout: or https://… (docs/checkpoints.md)."""
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR. No level logs what people wrote."""
     metrics_token_file: Path | None = None

@@ -70,6 +70,44 @@ def append_only(entries: str, heads: str) -> None:
     op.execute(f"grant select on {entries}, {heads} to waypost_auditor")
 
 
+def append_only_beside(tiles: str, notes: str, heads: str) -> None:
+    """What stands beside the ledger only grows with it: the root of a run with the run's last entry, checkpoints of
+    what is there, and nothing is ever taken away."""
+    size = f"(select size from {heads} where agency_id = new.agency_id)"
+    if _embedded():
+        stop = "begin select raise(abort, 'the ledger is append-only'); end"
+        there = f"exists (select 1 from {notes} where agency_id = new.agency_id and size = new.size and kid = new.kid)"
+        for table in (tiles, notes):
+            op.execute(f"create trigger {table}_update before update on {table} {stop}")
+            op.execute(f"create trigger {table}_delete before delete on {table} {stop}")
+        op.execute(
+            f"create trigger {tiles}_insert before insert on {tiles} when new.number * 256 + 255 is not {size} {stop}"
+        )
+        op.execute(
+            f"create trigger {notes}_insert before insert on {notes} "
+            f"when {size} is null or new.size > {size} or {there} {stop}"
+        )
+        return
+    raising = "raise exception 'the ledger grows at its head only' using errcode = '42501'; end if; return new; end $$"
+    op.execute(
+        "create function app.ledger_tile_at_head() returns trigger language plpgsql as $$ begin "
+        f"if new.number * 256 + 255 is distinct from {size} then {raising}"
+    )
+    op.execute(
+        "create function app.ledger_note_below_head() returns trigger language plpgsql as $$ begin "
+        f"if (new.size <= {size}) is not true then {raising}"
+    )
+    for table, check in ((tiles, "ledger_tile_at_head"), (notes, "ledger_note_below_head")):
+        refuse = "execute function app.ledger_refuses()"
+        op.execute(f"create trigger {table}_change before update or delete on {table} for each row {refuse}")
+        op.execute(f"create trigger {table}_truncate before truncate on {table} {refuse}")
+        op.execute(
+            f"create trigger {table}_insert before insert on {table} for each row execute function app.{check}()"
+        )
+        op.execute(f"revoke update, delete, truncate on {table} from waypost_app")
+        op.execute(f"grant select on {table} to waypost_auditor")
+
+
 def unchangeable_when_published(versions: str) -> None:
     """A published template version keeps its words, whoever asks."""
     changed = "new.document is distinct from old.document or new.state is distinct from old.state"

@@ -47,6 +47,7 @@ class Database:
         self.vault = vault
         self.engine = make_engine(url, pool_size)
         self.embedded = self.engine.dialect.name == "sqlite"
+        self.moved: set[UUID] = set()  # agencies whose log grew in this process; whoever signs takes them out
 
     def transact(self, actor: Actor, work: Callable[[Workspace], T], origin: Origin | None = None) -> T:
         """One unit for an actor already known: the worker, the command line, tests."""
@@ -73,6 +74,8 @@ class Database:
                 with self.engine.connect() as connection:
                     done = self._attempt(connection, units, more)
                 for unit, db in zip(units, done, strict=True):
+                    if db.appended:
+                        self.moved.add(unit.agency_id)
                     if unit.error is None:
                         db.kept()
             except Exception as error:  # noqa: BLE001 - every way a transaction can fail must reach its callers
@@ -114,7 +117,7 @@ class Database:
             if ends_transaction(error):
                 raise
             driver.execute("ROLLBACK TO SAVEPOINT unit")
-            self._refuse(connection, unit, db.actor, error)
+            db = self._refuse(connection, unit, db.actor, error) or db
         driver.execute("RELEASE SAVEPOINT unit")
         return db
 
@@ -135,7 +138,7 @@ class Database:
                 refused = None
         if refused is not None:
             with connection.begin():
-                self._refuse(connection, unit, db.actor, refused)
+                return self._refuse(connection, unit, db.actor, refused) or db
         return db
 
     def _work(self, db: Workspace, unit: Unit[Any]) -> None:
@@ -156,12 +159,15 @@ class Database:
                 raise
         return db
 
-    def _refuse(self, connection: sa.Connection, unit: Unit[Any], actor: Actor, error: Exception) -> None:
+    def _refuse(self, connection: sa.Connection, unit: Unit[Any], actor: Actor, error: Exception) -> Workspace | None:
+        """Answer with the refusal. Returns the Workspace that kept it, if it is one to be kept."""
         unit.value, unit.error = None, translated(error)
         if isinstance(unit.error, Forbidden | NotFound | SealError) and actor.kind is not Kind.NOBODY:
             db = self._workspace(connection, unit)
             db.deny(unit.error, actor, unit.named)
             db.finish()
+            return db
+        return None
 
 
 def _begin_for(agency_id: UUID, server: psycopg.pq.abc.PGconn) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.sql.visitors import iterate
 from sqlmodel import SQLModel
 
 from models.access import PLATFORM, Reach
-from models.base import ID, model_of, uuid_of
+from models.base import ID, MODELS, model_of, uuid_of
 from models.errors import NotFound, SealError
 from models.vault import cells
 from models.vault.sealed import sealed_fields
@@ -288,12 +288,22 @@ class Change:
     def __init__(self, statement: Any) -> None:
         self.table: sa.Table = statement.table
         self._statement = statement.where(self.table.c.agency_id == AGENCY)
+        model = MODELS.get(self.table.name)
+        self._ends_sealed = isinstance(statement, sa.Delete) and model is not None and bool(sealed_fields(model))
+        if self._ends_sealed:
+            self._statement = self._statement.returning(self.table.c.id, self.table.c.seal_rev)
         self._compiled: dict[str, _Compiled] = {}
 
     def run(self, db: "Workspace", params: dict[str, Any]) -> int:
         """Number of rows changed."""
-        changed: int = self._execute(db, params).rowcount
-        return changed
+        done = self._execute(db, params)
+        if not self._ends_sealed:
+            changed: int = done.rowcount
+            return changed
+        gone = done.fetchall()  # sealed rows: the ledger has to say that they are no more, or they seem to be missing
+        for raw, seal_rev in gone:
+            db.note_digest(self.table.name, uuid_of(raw), seal_rev, None)
+        return len(gone)
 
     def read(self, db: "Workspace", params: dict[str, Any]) -> tuple[Any, ...]:
         """What RETURNING names, numbers and texts only, of the one row changed. NotFound when none was."""

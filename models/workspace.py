@@ -51,6 +51,7 @@ class Workspace:
         self._seen: set[UUID] = set()
         self._afterwards: list[Callable[[], object]] = []
         self._blind = False
+        self.appended = False  # whether the head of the log moved
         self._fast_writes = False  # rows changed without the ORM, which before_flush does not see
 
     @property
@@ -194,10 +195,10 @@ class Workspace:
         ids: Sequence[UUID],
         client_id: UUID | None = None,
         fields: tuple[str, ...] = (),
-        **counts: int,
+        **counts: int | str,
     ) -> None:
         """Say what happened to rows known by id only. The same thing done to several rows is one fact. `counts`:
-        numbers that tell what the ids cannot, such as an epoch or how many rows were destroyed."""
+        numbers that tell what the ids cannot, such as an epoch or how many rows were destroyed, or a digest."""
         for fact in self._facts:
             if (fact.action, fact.kind, fact.client_id, fact.fields, fact.counts) == (
                 action, kind, client_id, fields, counts,
@@ -250,6 +251,7 @@ class Workspace:
                 counted = self.keys.count_seals()
                 book.append(self, self._entry(), self._facts[0])
             self.keys.must_live(counted)
+            self.appended = True
 
     def abandon(self) -> None:
         """Let go of the rows; what was not committed is undone."""
@@ -311,7 +313,7 @@ class Workspace:
 
 
 def _object(
-    kind: str, ids: Sequence[UUID], fields: tuple[str, ...], counts: dict[str, int] | None = None
+    kind: str, ids: Sequence[UUID], fields: tuple[str, ...], counts: dict[str, int | str] | None = None
 ) -> dict[str, Any]:
     named: dict[str, Any] = {"t": kind, "count": len(ids)}
     if len(ids) <= LISTED_IDS:

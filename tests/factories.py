@@ -139,6 +139,7 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
         "assignment_id": assignments[0]["id"],
         "template_id": template["id"],
         "number": "1",
+        "sequence": "0",
         "user_id": str(api.world.people["ben" if who != "other" else who].actor.id),
         "session_id": session["id"],
     }
@@ -333,6 +334,8 @@ RECIPES: dict[str, Recipe] = {
     "PUT /v1/reviews/{review_id}/completion": Recipe(lambda s: {"what_changed": s.words("a new lock")}),
     "PUT /v1/reviews/{review_id}/cancellation": Recipe(lambda s: {"reason": s.words("asked to wait")}),
     "GET /v1/audit-events": Recipe(),
+    "GET /v1/audit-events/{sequence}/proof": Recipe(),
+    "GET /v1/audit/checkpoint": Recipe(),
 }
 
 

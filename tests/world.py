@@ -21,6 +21,7 @@ from models.ledger import book
 from models.plan import Plan
 from models.user import User
 from models.vault.keys import Vault
+from models.vault.notes import Notary
 from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 from models.workspace import Workspace
@@ -92,7 +93,8 @@ class World:
 
 def make_vault(folder: Path) -> Vault:
     """Fresh key files and the vault that reads them."""
-    return Vault(RootKeys.create(folder / "root.json"), ServiceKeys.create(folder / "service.json"))
+    root, service = RootKeys.create(folder / "root.json"), ServiceKeys.create(folder / "service.json")
+    return Vault(root, service, notary=Notary.create(folder / "checkpoint.json", "waypost.example"))
 
 
 def build(url: str, owner_url: str, vault: Vault) -> World:

@@ -14,7 +14,7 @@ from api.cli.house import House, engine_of, must_belong, must_fit, open_house, o
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.cli.troubles import explained
 from api.health import checks
-from api.keys import ROOT, SERVICE, open_vault
+from api.keys import CHECKPOINT, ROOT, SERVICE, open_vault
 from api.settings import Environment, Settings
 from models.user import head_count
 
@@ -60,7 +60,7 @@ def doctor() -> Answer:
 
 def _files(settings: Settings) -> Iterator[Finding]:
     folders = [settings.data_dir, settings.keys]
-    for path in [*folders, *(settings.keys / name for name in (ROOT, SERVICE))]:
+    for path in [*folders, *(settings.keys / name for name in (ROOT, SERVICE, CHECKPOINT))]:
         if not path.exists():
             if path in folders:
                 yield Finding(str(path), "warn", "is not there", f"{PROGRAM} start makes it")
@@ -97,7 +97,7 @@ def _attempt(what: str, said: str, work: Callable[[], object]) -> Finding:
 
 
 def _keys(settings: Settings) -> Finding:
-    said = "both files can be read, and the root key works"
+    said = "their files can be read, and the root key works"
 
     def prove() -> None:
         open_vault(settings).root.prove()

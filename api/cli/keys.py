@@ -8,7 +8,7 @@ from uuid import UUID
 
 from api.cli.house import House, open_house
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble, bar
-from api.keys import ROOT, SERVICE
+from api.keys import CHECKPOINT, ROOT, SERVICE
 from api.settings import Settings
 from models import rekey as replacing
 from models.ledger import book
@@ -128,7 +128,7 @@ def status() -> Answer:
     ]
     files = {
         n: f"{stat.S_IMODE((settings.keys / n).stat().st_mode):04o}"
-        for n in (ROOT, SERVICE)
+        for n in (ROOT, SERVICE, CHECKPOINT)
         if (settings.keys / n).exists()
     }
     data = {

@@ -20,8 +20,8 @@ def start(*, as_json: bool) -> Answer:
     with listening(settings) as port:
         if not have_keys(settings) and _holds_nothing(settings):
             make_keys(settings)
-        upgrade.migrate(settings)
-        attend(settings, port, _welcome, as_json=as_json)
+        made = upgrade.migrate(settings)["made"]
+        attend(settings, port, lambda house: _welcome(house, made), as_json=as_json)
     return Answer()
 
 
@@ -38,9 +38,10 @@ def _set_up(house: House) -> Handed:
     return hand_over("setup_link", f"{house.settings.origin()}/setup#{token}", house.settings.data_dir / "setup-link")
 
 
-def _welcome(house: House) -> Answer:
+def _welcome(house: House, made: list[str]) -> Answer:
     settings = house.settings
     said = greeting(settings)
+    said = Answer(said.data, [*said.lines, *map(upgrade.made_line, made)])
     if house.agencies():
         return said
     handed = _set_up(house)

@@ -13,7 +13,7 @@ from api.cli.embedded import EmbeddedFile, seal_backup
 from api.cli.house import engine_of, must_fit, opened
 from api.cli.library import load_into
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
-from api.keys import open_vault
+from api.keys import CHECKPOINT, lacks_checkpoint_key, make_checkpoint_key, open_vault
 from api.settings import Settings
 from migrations import Fit
 
@@ -22,11 +22,13 @@ def upgrade() -> Answer:
     """Migrate as the owner role, then bring the template library in."""
     settings = Settings()
     done = migrate(settings)
-    return Answer({"database": "fits", **done}, [f"The database fits this code; {_words(done)}."])
+    lines = [f"The database fits this code; {_words(done)}.", *(made_line(made) for made in done["made"])]
+    return Answer({"database": "fits", **done}, lines)
 
 
 def migrate(settings: Settings) -> dict[str, list[str]]:
     """Bring the database to the shape of this code (two at once wait for each other) and load the library."""
+    made = _complete_keys(settings)
     vault = open_vault(settings)
     if file := EmbeddedFile.of(settings.app_url()):
         file.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -34,7 +36,26 @@ def migrate(settings: Settings) -> dict[str, list[str]]:
         if migrations.fit(database.engine) is Fit.AHEAD:
             must_fit(database.engine)
         migrations.upgrade(database.engine)
-        return {"added": load_into(database, settings.content_dir).added}
+        return {"added": load_into(database, settings.content_dir).added, "made": made}
+
+
+def made_line(made: str) -> str:
+    """What an operator has to know of a key file that was just made."""
+    return f"Made {made}: it signs the ledger's checkpoints. Back it up to another place than the database."
+
+
+def _complete_keys(settings: Settings) -> list[str]:
+    """An installation older than checkpoints gets the key that signs them, once; returns the files made."""
+    if not lacks_checkpoint_key(settings):
+        return []
+    try:
+        return [make_checkpoint_key(settings)]
+    except OSError:
+        raise Trouble(
+            f"There is no {settings.keys / CHECKPOINT} yet, and its folder cannot be written here",
+            "Checkpoints of the ledger cannot be signed without it",
+            f"{PROGRAM} keys new --checkpoint, where the folder can be written",
+        ) from None
 
 
 def check() -> Answer:

@@ -1,20 +1,14 @@
-"""Keys, ledger and contract: making the keys, looking at them, verifying the logs, printing the OpenAPI document."""
+"""Keys and contract: making the keys, looking at them, printing the OpenAPI document."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, open_house, opened
-from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble, bar
-from api.keys import ROOT, SERVICE, make_keys, open_vault
+from api.cli.house import opened
+from api.cli.say import PROGRAM, Answer, Trouble
+from api.keys import CHECKPOINT, ROOT, SERVICE, make_checkpoint_key, make_keys, open_vault
 from api.settings import Environment, Settings
-from models.access import PLATFORM
-from models.ledger import book
-from models.ledger.action import Action
-from models.ledger.book import Verdict
-from models.workspace import Workspace
 
 
 def new_keys(service: str) -> Answer:
@@ -28,7 +22,7 @@ def new_keys(service: str) -> Answer:
             f"restore the key files into {settings.keys} from their backup",
         )
     make_keys(settings, root_in=service)
-    made = [str(settings.keys / name) for name in (ROOT, SERVICE)]
+    made = [str(settings.keys / name) for name in (ROOT, SERVICE, CHECKPOINT)]
     lines = [
         *(f"made {name}" for name in made),
         "Back them up to another place than the database. Next: " + f"{PROGRAM} db upgrade",
@@ -36,40 +30,10 @@ def new_keys(service: str) -> Answer:
     return Answer({"made": made}, lines)
 
 
-def verify_ledgers(agency: str | None) -> Answer:
-    """Recompute the logs of the platform and of every agency, or of one: exit 1 when an entry is not what it was."""
-    with open_house() as house:
-        wanted = [house.agency(agency).agency_id] if agency else [PLATFORM, *(a.agency_id for a in house.agencies())]
-        with bar("Verifying the ledgers", len(wanted)) as done:
-            verdicts = []
-            for agency_id in wanted:
-                verdicts.append(_verify(house, agency_id))
-                done(1)
-    data = [
-        {"agency": str(v.agency_id), "size": v.size, "root": v.root, "faults": v.faults, "remarks": v.remarks}
-        for v in verdicts
-    ]
-    lines = [line for verdict in verdicts for line in _spoken(verdict)]
-    sound = not any(v.faults for v in verdicts)
-    return Answer({"sound": sound, "ledgers": data}, lines, OK if sound else FOUND)
-
-
-def _verify(house: House, agency_id: UUID) -> Verdict:
-    """One log; that it was verified is itself an entry, in a transaction of its own."""
-    verdict = house.within(agency_id, book.verify)
-
-    def note(db: Workspace) -> None:
-        db.note(Action.AUDIT_VERIFIED, "ledger_heads", [])
-
-    house.within(agency_id, note)
-    return verdict
-
-
-def _spoken(verdict: Verdict) -> list[str]:
-    name = "platform" if verdict.agency_id == PLATFORM else str(verdict.agency_id)
-    found = f"{len(verdict.faults)} faults" if verdict.faults else f"sound (root {verdict.root[:16]}…)"
-    more = [*(f"  fault: {f}" for f in verdict.faults), *(f"  remark: {r}" for r in verdict.remarks)]
-    return [f"{name}: {verdict.size} entries, {found}", *more]
+def new_checkpoint_key() -> Answer:
+    """Make the one key that an installation older than checkpoints lacks."""
+    made = make_checkpoint_key(Settings())
+    return Answer({"made": [made]}, [f"made {made}", "Back it up to another place than the database."])
 
 
 def contract() -> bytes:

@@ -215,12 +215,23 @@ def keys_new(
             help="Where the root key is made: file, aws-kms:REGION, gcp-kms:KEY or vault-transit:URL.",
         ),
     ] = "file",
+    checkpoint: Annotated[
+        bool, typer.Option("--checkpoint", help="Only the checkpoint key, which an older installation lacks.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Make the key files of a new installation; none is ever overwritten."""
     from api.cli import upkeep as it
 
-    return finish(lambda: it.new_keys(service), as_json=as_json)
+    return finish(it.new_checkpoint_key if checkpoint else lambda: it.new_keys(service), as_json=as_json)
+
+
+@keys.command("rotate-checkpoint-key")
+def keys_rotate_checkpoint_key(as_json: Json = False) -> int:
+    """A new key for the ledger's checkpoints, introduced by notes that both keys signed."""
+    from api.cli import ledger as it
+
+    return finish(it.rotate_key, as_json=as_json)
 
 
 @keys.command("status")
@@ -280,12 +291,52 @@ def keys_destroy_epoch(
 audit = _group("audit", "The ledger.")
 
 
+Agency = Annotated[str | None, typer.Option("--agency", help="One agency by id or name. Default: all.")]
+
+
 @audit.command("verify")
 def audit_verify(
-    agency: Annotated[str | None, typer.Option("--agency", help="One agency by id or name. Default: all.")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="An export. Default: this database.")] = None,
+    agency: Agency = None,
+    kept: Annotated[list[Path] | None, typer.Option("--kept", help="A file of notes kept outside; repeatable.")] = None,
+    key: Annotated[list[str] | None, typer.Option("--key", help="With DIR: a key to believe; repeatable.")] = None,
+    state: Annotated[bool, typer.Option("--state", help="Also compare sealed rows with what the log says.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Recompute the ledgers from their entries and compare them with their heads."""
-    from api.cli import upkeep as it
+    """Recompute the ledgers from their entries; compare with heads, checkpoints, notes kept outside, rows."""
+    from api.cli import ledger as it
 
-    return finish(lambda: it.verify_ledgers(agency), as_json=as_json)
+    return finish(lambda: it.verify(folder, agency, kept or [], key or [], state=state), as_json=as_json)
+
+
+@audit.command("checkpoint")
+def audit_checkpoint(agency: Agency = None, as_json: Json = False) -> int:
+    """Sign how long each ledger is now and its root, and publish it; the service does so by itself every second."""
+    from api.cli import ledger as it
+
+    return finish(lambda: it.sign(agency), as_json=as_json)
+
+
+@audit.command("prove")
+def audit_prove(
+    seq: Annotated[int, typer.Argument(metavar="SEQ", help="The entry's sequence number.", min=0)],
+    agency: Annotated[str, typer.Option("--agency", help="The agency's id or name.")],
+    to: Annotated[Path | None, typer.Option("--to", help="The file to write. Default: print it.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Prove to others that one entry is in a ledger."""
+    from api.cli import ledger as it
+
+    return finish(lambda: it.prove(seq, agency, to), as_json=as_json)
+
+
+@audit.command("export")
+def audit_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    agency: Agency = None,
+    as_json: Json = False,
+) -> int:
+    """Write ledgers as files that anybody can verify without Waypost."""
+    from api.cli import ledger as it
+
+    return finish(lambda: it.export(folder, agency), as_json=as_json)

@@ -1,8 +1,9 @@
 """The log's rows: append under the head, read back, verify. Entries hold ids, never values (decision 9)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -11,14 +12,17 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.base import BYTES, Record, choice, columns, id_field, instant_field, table_of
-from models.ledger import merkle
+from models.ledger import anchors, merkle
 from models.ledger.action import Action
+from models.ledger.offline import TILE, Audit, Findings, Keys, Note, judge, root_of
+from models.ledger.state import rows as sealed_rows
 from models.rows import Change, Insert, Query
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
 
 FORMAT = 1
+BATCH = 1_000  # entries read in one unit
 
 
 class LedgerHead(Record, table=True):
@@ -70,6 +74,7 @@ _ENTRIES = Query(
     .order_by(_E.seq)
     .limit(sa.bindparam("most", required=True))
 )
+_LAST = Query(sa.select(sa.func.max(_E.seq).label("seq")))
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Fact:
     ids: list[UUID]
     client_id: UUID | None = None
     fields: tuple[str, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int | str] = field(default_factory=dict)
 
 
 def canonical(entry: dict[str, Any]) -> bytes:
@@ -123,9 +128,12 @@ def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> None:
         "client_id": fact.client_id,
         "entry": stored,
     }
-    grown = merkle.push(head.frontier, head.size, merkle.leaf_hash(stored))
+    leaf = merkle.leaf_hash(stored)
+    grown = merkle.push(head.frontier, head.size, leaf)
     with db.together():
         db.insert(_APPEND, [row])
+        if head.size % TILE == TILE - 1:
+            anchors.add_tile(db, head.size // TILE, merkle.tile(head.frontier, leaf))
         db.change(_MOVE, new_size=head.size + 1, new_frontier=grown)
 
 
@@ -134,9 +142,9 @@ def head(db: "Workspace") -> Any:
     return db.one(_PEEK)
 
 
-def entries(db: "Workspace", first: int = 0, batch: int = 1000) -> Iterator[tuple[int, bytes]]:
+def entries(db: "Workspace", first: int = 0) -> Iterator[tuple[int, bytes]]:
     """The log from `first` on, in order."""
-    while rows := db.rows(_ENTRIES, first=first, most=batch):
+    while rows := db.rows(_ENTRIES, first=first, most=BATCH):
         for row in rows:
             yield row.seq, row.entry
         first = rows[-1].seq + 1
@@ -174,33 +182,69 @@ class Verdict:
     remarks: tuple[str, ...]
 
 
-def _to_the_head(db: "Workspace") -> Iterator[tuple[int, bytes]]:
-    """The whole log. What is appended while it is read follows once the head is locked, so that head and log agree."""
-    first = 0
-    for seq, stored in entries(db):
-        yield seq, stored
-        first = seq + 1
-    db.rows(_HEAD)
-    yield from entries(db, first)
+def verify(db: "Workspace", kept: Sequence[tuple[str, Note]] = (), *, state: bool = False) -> Verdict:
+    """Verify one agency's log within this unit."""
+    return verified(lambda work: work(db), db.agency_id, kept, state=state)
 
 
-def verify(db: "Workspace") -> Verdict:
-    """Recompute one agency's tree from its entries and compare it with the head row."""
-    faults: list[str] = []
-    remarks: list[str] = []
-    size, frontier, last_at = 0, b"", ""
-    for seq, stored in _to_the_head(db):
-        entry = orjson.loads(stored)
-        if seq != size or entry.get("seq") != seq:
-            faults.append(f"entry {size}: the next one found says {seq}")
-        if canonical(entry) != stored:
-            faults.append(f"entry {seq}: not in canonical form")
-        if entry.get("agency") != str(db.agency_id):
-            faults.append(f"entry {seq}: belongs to another agency")
-        if entry.get("at", "") < last_at:
-            remarks.append(f"entry {seq}: the clock went back")
-        frontier, size, last_at = merkle.push(frontier, size, merkle.leaf_hash(stored)), size + 1, entry.get("at", "")
-    head = db.rows(_HEAD)[0]
-    if (head.size, head.frontier) != (size, frontier):
-        faults.append(f"the head row says {head.size} entries with another root than the {size} entries stored")
-    return Verdict(db.agency_id, size, merkle.root(frontier).hex(), tuple(faults), tuple(remarks))
+def verified(
+    within: Callable[[Callable[["Workspace"], Any]], Any],
+    agency_id: UUID,
+    kept: Sequence[tuple[str, Note]] = (),
+    *,
+    state: bool = False,
+) -> Verdict:
+    """Recompute an agency's tree from its entries, and compare it with the head, the stored subtree hashes, the stored
+    checkpoints, notes kept outside (name and note) and, if asked, the sealed rows.
+
+    `within` runs one short unit: nobody waits for a verification. What is below a head never changes, so the entries up
+    to the head seen first are one consistent log however many are added meanwhile."""
+    since, stored = within(lambda db: head(db).size), list(sealed_rows(within)) if state else []
+    top, audit = within(_begun)
+    for name, note in kept:
+        audit.expect(note, name)
+    audit.begin()
+    after = -(2**62)
+    while run := within(partial(batch, first=after, before=top.size)):
+        for row in run:
+            audit.add(row.entry, row.seq)
+        after = run[-1].seq + 1
+    audit.end()
+    size, found = audit.tree.size, audit.found
+    if (top.size, top.frontier) != (size, b"".join(audit.tree.peaks)):
+        found.fault(f"the head row says {top.size} entries with another root than the {size} entries stored")
+    for said in [*within(_beyond), *(judge(audit, stored, since) if state else ())]:
+        found.fault(said)
+    root = root_of(audit.tree.peaks).hex()
+    return Verdict(agency_id, size, root, tuple(found.all_faults()), tuple(found.remarks))
+
+
+def _begun(db: "Workspace") -> tuple[Any, Audit]:
+    """The head, and what the entries below it have to fit. Notes are read before the head: it may only be higher."""
+    notary, found, notes = db.vault.notary, Findings(), list[Note]()
+    for stored in anchors.notes(db):
+        try:
+            notes.append(Note.read(stored))
+        except ValueError:
+            found.fault("a stored checkpoint is not in the form it has to have")
+    top, keys = head(db), notary.keys(db.agency_id)
+    audit = Audit(str(db.agency_id), notary.origin(db.agency_id), Keys(keys, notes, keys, found), found)
+    audit.tiles = anchors.tiles(db, top.size // TILE)
+    for note in notes:
+        audit.expect(note)
+    return top, audit
+
+
+def batch(db: "Workspace", first: int, before: int) -> list[Any]:
+    """The next entries (seq, entry) from `first` on, those below `before`; at most BATCH."""
+    return [row for row in db.rows(_ENTRIES, first=first, most=BATCH) if row.seq < before]
+
+
+def _beyond(db: "Workspace") -> list[str]:
+    """What stands where nothing has been written yet. Read before the head is: it may only be higher."""
+    last, tile = db.one(_LAST).seq, anchors.last_tile(db)
+    size = head(db).size
+    said = [f"entry {last} stands beyond the head ({size} entries)"] if last is not None and last >= size else []
+    return said + (
+        [f"stored subtree hash {tile} is beyond the head"] if tile is not None and tile >= size // TILE else []
+    )

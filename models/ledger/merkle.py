@@ -1,38 +1,42 @@
 """The RFC 6962 Merkle tree kept as a frontier: appending costs O(1) hashes on average, the root O(log n)."""
 
-from collections.abc import Iterable
-from hashlib import sha256
+from collections.abc import Iterable, Sequence
 
+from models.ledger.offline import TILE, leaf_hash, node_hash, path_of, root_of, tile_of
+
+__all__ = ["HASH", "TILE", "frontier_of", "leaf_hash", "node_hash", "path", "push", "root", "tile"]
 HASH = 32
 
 
-def leaf_hash(entry: bytes) -> bytes:
-    """SHA-256(0x00 | entry), RFC 6962 section 2.1."""
-    return sha256(b"\x00" + entry).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """SHA-256(0x01 | left | right), RFC 6962 section 2.1."""
-    return sha256(b"\x01" + left + right).digest()
+def _peaks(frontier: bytes) -> list[bytes]:
+    return [frontier[i : i + HASH] for i in range(0, len(frontier), HASH)]
 
 
 def push(frontier: bytes, size: int, leaf: bytes) -> bytes:
     """The frontier after one more leaf. A frontier: hashes of the perfect subtrees, largest first, 32 bytes each."""
-    peaks = [frontier[i : i + HASH] for i in range(0, len(frontier), HASH)]
+    peaks = _peaks(frontier)
     while size & 1:
         leaf = node_hash(peaks.pop(), leaf)
         size >>= 1
     return b"".join([*peaks, leaf])
 
 
+def tile(frontier: bytes, leaf: bytes) -> bytes:
+    """The root of the run of 256 leaves that this leaf completes, from the frontier before it."""
+    return tile_of(_peaks(frontier), leaf)
+
+
 def root(frontier: bytes) -> bytes:
     """The tree head of a frontier; of an empty one SHA-256 of nothing."""
-    if not frontier:
-        return sha256(b"").digest()
-    head = frontier[-HASH:]
-    for end in range(len(frontier) - HASH, 0, -HASH):
-        head = node_hash(frontier[end - HASH : end], head)
-    return head
+    return root_of(_peaks(frontier))
+
+
+def path(index: int, size: int, run: Sequence[bytes], tiles: Sequence[bytes], frontier: bytes) -> list[bytes]:
+    """The way from leaf `index` to the root of a tree of `size` leaves: through its run of at most 256 leaf hashes,
+    then over the roots of all complete runs and of what stands behind them, which the frontier knows."""
+    behind = _peaks(frontier)[(size // TILE).bit_count() :]
+    runs = [*tiles, root_of(behind)] if size % TILE else tiles
+    return path_of(run, index % TILE) + path_of(runs, index // TILE)
 
 
 def frontier_of(entries: Iterable[bytes]) -> tuple[int, bytes]:

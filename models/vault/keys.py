@@ -20,6 +20,7 @@ from models.base import BYTES, Record, columns, id_field, instant_field, table_o
 from models.errors import KeyRefused, KeyRetired, SealError, WrapRefused
 from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, unwrap, wrap
+from models.vault.notes import Notary
 from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 
@@ -116,8 +117,10 @@ class Vault:
     """The opened keys of this process: one root call per agency and epoch, then local unwraps of data keys, of which so
     many are kept (5 KiB each). What comes in is of transactions that were committed."""
 
-    def __init__(self, root: RootKeys, service: ServiceKeys, capacity: int = 4_000) -> None:
-        self.root, self.service = root, service
+    def __init__(
+        self, root: RootKeys, service: ServiceKeys, capacity: int = 4_000, *, notary: Notary | None = None
+    ) -> None:
+        self.root, self.service, self._notary = root, service, notary
         self._capacity = capacity
         self._lock = threading.Lock()
         self._turns: dict[UUID, int] = {}
@@ -125,6 +128,13 @@ class Vault:
         self._keks: dict[tuple[UUID, int], bytes] = {}
         self._ciphers: OrderedDict[bytes, tuple[bytes, AESGCM]] = OrderedDict()  # by agency | kid
         self._current: dict[bytes, bytes] = {}  # agency | subject -> kid
+
+    @property
+    def notary(self) -> Notary:
+        """Who signs checkpoints. Raises KeyRefused when this vault was opened without."""
+        if self._notary is None:
+            raise KeyRefused("the checkpoint key is missing")
+        return self._notary
 
     def found(self, db: "Workspace") -> None:
         """Make a new agency's first keys: its KEK under the current epoch and a data key of its own."""

@@ -44,6 +44,9 @@ ENDING = [
     ("content", "load"),
     ("keys", "status"),
     ("audit", "verify"),
+    ("audit", "checkpoint"),
+    ("audit", "prove", "0", "--agency", "Harbor"),
+    ("keys", "rotate-checkpoint-key"),
 ]
 
 
@@ -340,12 +343,13 @@ def test_keys_are_made_once(program: Program, empty: Program) -> None:
     """Private files; never written over; half a set is not completed, for the other half may be in a backup."""
     folder = empty.folder / "data" / "keys"
     assert sound(empty("keys", "new", "--json")).json["made"] == [
-        str(folder / n) for n in ("root.json", "service.json")
+        str(folder / n) for n in ("root.json", "service.json", "checkpoint.json")
     ]
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     before = (folder / "root.json").read_bytes()
     empty("keys", "new").refused("is there already")
     (folder / "service.json").unlink()
+    (folder / "checkpoint.json").unlink()
     empty("keys", "new").refused("is there already")
     assert [file.name for file in folder.iterdir()] == ["root.json"]
     assert (folder / "root.json").read_bytes() == before

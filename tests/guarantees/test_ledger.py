@@ -43,7 +43,9 @@ UNLOGGED_READS = {
 #: Actions of the command line and of what goes wrong, shown by their own tests.
 WRITTEN_ELSEWHERE = {
     "access.denied",
+    "audit.exported",
     "audit.verified",
+    "checkpoint_key.rotated",
     "integrity.failed",
     "keys.epoch_destroyed",
     "keys.replaced",

@@ -1,0 +1,54 @@
+"""The state of sealed rows: each one's digest, from its ciphertext alone, to be held against what the ledger said."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.base import ID, MODELS, table_of
+from models.rows import Query
+from models.vault import cells
+from models.vault.sealed import sealed_fields
+
+if TYPE_CHECKING:
+    from models.workspace import Workspace
+
+BATCH = 2_000
+FIRST = UUID(int=0)
+
+
+@cache
+def _query(table: str) -> Query:
+    """Rows behind an id, with their cells as they are stored: under other names they are not opened."""
+    model = MODELS[table]
+    c = table_of(model).c
+    stored = [c[field.column].label(f"cell_{i}") for i, field in enumerate(sealed_fields(model))]
+    wanted = sa.select(c.id, c[model.subject_column].label("subject"), c.seal_rev, *stored)
+    return Query(wanted.where(c.id > sa.bindparam("after", type_=ID, required=True)).order_by(c.id).limit(BATCH))
+
+
+def tables() -> list[str]:
+    """The tables with sealed fields."""
+    return sorted(name for name, model in MODELS.items() if sealed_fields(model))
+
+
+def batch(db: "Workspace", table: str, after: UUID) -> list[dict[str, Any]]:
+    """Up to BATCH rows behind `after`: t, id, rev, and the digest of what is stored; null for one never sealed."""
+    found = []
+    for row in db.rows(_query(table), after=after):
+        stored = [None if cell is None else bytes(cell) for cell in row[3:]]
+        digest = cells.digest(table, row.id, row.subject, row.seal_rev, stored) if row.seal_rev or any(stored) else None
+        found.append({"t": table, "id": str(row.id), "rev": row.seal_rev, "digest": digest})
+    return found
+
+
+def rows(within: Any) -> Iterator[dict[str, Any]]:
+    """Every row of every sealed table of an agency, in many short units: `within(work)` runs one."""
+    for table in tables():
+        after: UUID | None = FIRST
+        while after is not None:
+            found = within(lambda db, table=table, after=after: batch(db, table, after))
+            yield from found
+            after = UUID(found[-1]["id"]) if len(found) == BATCH else None
