@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from api import log, openapi
+from api.alarms import Alarms
 from api.errors import answer, problem
 from api.lane import Lane
 from api.limits import Limits
@@ -19,14 +20,17 @@ from api.passwords import Passwords
 from api.paths import Paths
 from api.publisher import Publisher
 from api.routes import (
+    access_history,
     agency,
     assignments,
     audit,
+    canaries,
     caseload,
     checklist,
     checkpoints,
     clients,
     me,
+    opened_clients,
     plan_sections,
     plans,
     reviews,
@@ -53,6 +57,8 @@ RESOURCES = (
     agency,
     templates,
     clients,
+    access_history,
+    canaries,
     assignments,
     caseload,
     plans,
@@ -61,6 +67,7 @@ RESOURCES = (
     reviews,
     audit,
     checkpoints,
+    opened_clients,
 )
 
 
@@ -68,6 +75,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     """The service over an opened database. It owns the lane; closing the application drains it."""
     log.configure(settings.log_level)
     service_keys = database.vault.service
+    alarms = Alarms(settings.alarm_url)
+    database.watch.most, database.watch.tell = settings.clients_an_hour, alarms.tell
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,6 +86,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         yield
         await publisher.close()
         app.state.lane.close()
+        alarms.close()
 
     app = FastAPI(
         title="Waypost",

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api import json_gate
-from api.errors import answer, from_pydantic, unknown_parameter
+from api.errors import answer, from_pydantic, language_of, unknown_parameter
 from api.gate import Errand, Front, Gate, OpenDoor, admit, bearer
 from api.shapes import written
 from models import idempotency
@@ -42,6 +42,12 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 #: absent optional header, is None: whatever version there is.
 IfMatch = Annotated[
     int | None, Header(alias="If-Match", description="The ETag of the version this change is meant for.")
+]
+
+
+#: The language to answer in, of those we speak: the first of them that Accept-Language asks for.
+Spoken = Annotated[
+    str, Header(alias="Accept-Language", description="The language of the words in the answer: `en` or `es`.")
 ]
 
 
@@ -91,6 +97,7 @@ class _Operation:
         self.gate = door.call if isinstance(door.call, Gate) else None
         self.door_name = str(door.name)
         self.if_match = next((f for f in declared.header_params if f.alias.lower() == "if-match"), None)
+        self.spoken = next((f for f in declared.header_params if f.alias.lower() == "accept-language"), None)
         self.renders: Any = route.response_model
         self.is_async = iscoroutinefunction(self.endpoint)
 
@@ -105,6 +112,8 @@ class _Operation:
         raw = await _read(request, MOST_BODY if self.gate else MOST_PUBLIC_BODY)
         values |= self._body(request, raw)
         values |= self._if_match(request)
+        if self.spoken is not None:
+            values[self.spoken.name] = language_of(request.headers)
         front = Front(state.lane, state.passwords, state.tokens, origin, request.state.meter)
         if self.is_async:
             if self.gate and claims:
@@ -238,6 +247,8 @@ class _Operation:
             headers["location"] = value.address()
         if language := said.get("language"):
             headers["content-language"] = language
+        if self.spoken is not None:
+            headers |= {"content-language": language_of(request.headers), "vary": "Accept-Language"}
         page = said.get("page")
         if page is not None and page.next_cursor:
             headers["link"] = _next_link(request, page.next_cursor)

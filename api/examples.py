@@ -30,6 +30,7 @@ DOCUMENT: dict[str, Any] = {
 BODIES: dict[str, Any] = {
     "AgencyPatch": {"time_zone": "America/New_York", "review_interval": "P8W"},
     "AssignmentIn": {"user_id": USER},
+    "CanaryIn": {"alias": "Teal", "contact": {"safe_hours": "weekdays before 15:00"}},
     "CancellationIn": {"reason": "She asked for another day."},
     "ClientIn": {"alias": "Wren", "contact": {"safe_hours": "weekdays before 15:00", "voicemail_ok": False}},
     "ClientPatch": {"pronouns": "she/her"},

@@ -12,6 +12,7 @@ ALLOWED = frozenset(
     {
         "event", "level", "timestamp", "request_id", "method", "route", "status", "ms", "agency", "actor", "code",
         "count", "port", "host", "pid", "version", "database", "kind", "error", "where", "chore", "signal", "pause",
+        "sequence",
     }
 )  # fmt: skip
 

@@ -17,15 +17,28 @@ def _ip_address(text: str) -> str:
     return str(ip_address(text))
 
 
+def _told_safely(url: str) -> str:
+    """https, or http to this machine: what says when somebody worked on what travels no other way."""
+    parts = urlsplit(url)
+    host, port = parts.hostname, parts.port  # ValueError for a port that is none
+    try:
+        here = host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        here = False
+    allowed = parts.scheme == "https" or (here and parts.scheme == "http")
+    if not host or not allowed or port == 0 or parts.username is not None or parts.fragment:
+        raise ValueError("an https address is needed, or http to this machine")
+    return url
+
+
 def _sink(address: str) -> str:
-    """`file:/path`, `stdout:` or a webhook; plain http never leaves this machine."""
+    """`file:/path`, `stdout:` or a webhook."""
     parts = urlsplit(address)
-    web = bool(parts.hostname) and "@" not in parts.netloc and not parts.fragment
-    of_this_machine = parts.hostname in ("localhost", "127.0.0.1", "::1")
     file = parts.scheme == "file" and not parts.netloc and parts.path[:1] == "/" != parts.path[-1:]
-    safe = parts.scheme == "https" or (parts.scheme == "http" and of_this_machine)
-    if file or address == "stdout:" or (web and safe):
+    if file or address == "stdout:":
         return address
+    if parts.scheme in ("http", "https"):
+        return _told_safely(address)
     raise ValueError("a sink is file:/path, stdout: or https://…")
 
 
@@ -80,6 +93,10 @@ class Settings(BaseSettings):
     """Requests a minute from one network (/24, or /56 of IPv6) by whoever shows no good token."""
     backup_window: Annotated[int, Field(ge=0, le=3650)] = 35
     """Days a backup is kept; an older root epoch may be destroyed so long after its last key left it."""
+    clients_an_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 120
+    """Distinct clients a person may open one by one in an hour of the clock, and ten times as many in lists."""
+    alarm_url: Annotated[str, AfterValidator(_told_safely)] | None = None
+    """Where alarms are posted as JSON (https, or http to this machine). Default: to the log and /metrics only."""
     docs: bool = True
     """Serve /docs and /openapi.json."""
     checkpoint_sinks: list[Annotated[str, AfterValidator(_sink)]] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from api.log import logger
-from models import idempotency, session
+from models import idempotency, session, watch
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
 from models.database import Database
@@ -16,6 +16,7 @@ from models.workspace import Workspace
 EVERY = 300.0  # seconds between two rounds
 Chore = Callable[[Workspace], int]
 CHORES: dict[str, Chore] = {
+    "forget-client-openings": watch.forget_openings,
     "forget-idempotency-keys": idempotency.forget_old,
     "forget-dead-sessions": session.forget_dead,
     "replace-worn-keys": rekey_worn,

@@ -74,6 +74,7 @@ def serving(name: str, scene: Scene, folder: Path, workers: int = 1) -> Iterator
         "WAYPOST_KEYS_DIR": str(scene.keys),
         "WAYPOST_PORT": str(port),
         "WAYPOST_WORKERS": str(workers),
+        "WAYPOST_CLIENTS_AN_HOUR": "1000000",
         "WAYPOST_RATE_LIMIT": "1000000",  # one advocate asks for a whole office
     }
     with _process(name, port, ["-m", "api", "serve"], folder, settings) as (pid, start_seconds):

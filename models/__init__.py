@@ -1,8 +1,9 @@
 """The domain: tables, rules, words. It knows nothing of HTTP or of the environment.
 
-Machinery, read once, in this order: errors, access, vault, rows, base, kept, ledger, orm, workspace, engine, database.
+Machinery, read once, in this order: errors, access, vault, rows, base, kept, ledger, orm, watch, workspace, engine,
+database.
 Words: content. Nouns, one file each: agency, user, session, jurisdiction, template, library, client, checklist, review,
-plan, caseload; and two that serve the front door: idempotency, setup.
+plan, caseload, history; and two that serve the front door: idempotency, setup.
 Importing this package makes every table known.
 """
 

@@ -26,6 +26,7 @@ from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.rows import Insert, Query, Sight
 from models.user import must_work_here
+from models.vault.keys import CANARY
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -80,12 +81,22 @@ class Client(AgencyRecord, table=True):
     @classmethod
     def open(cls, db: "Workspace", **values: Any) -> UUID:
         """A new client with a data key of her own, assigned to the advocate who took her on. Returns the id."""
-        client_id = uuid4()
-        db.keys.create(client_id, "client")
-        row = {"id": client_id, "created_at": db.now} | values
-        db.create_many(_ADD_CLIENT, Action.CLIENT_CREATED, [row])
+        client_id = cls._keep(db, "client", values)
         if db.reach is Reach.ASSIGNED:
             Assignment.begin(db, client_id, db.actor.id)
+        return client_id
+
+    @classmethod
+    def canary(cls, db: "Workspace", **values: Any) -> UUID:
+        """An invented client, assigned to nobody: her key tells whoever opens her (decision 18), and her row does not.
+        Returns the id."""
+        return cls._keep(db, CANARY, values)
+
+    @classmethod
+    def _keep(cls, db: "Workspace", purpose: str, values: dict[str, Any]) -> UUID:
+        client_id = uuid4()
+        db.keys.create(client_id, purpose)
+        db.create_many(_ADD_CLIENT, Action.CLIENT_CREATED, [{"id": client_id, "created_at": db.now} | values])
         return client_id
 
     def update(self, db: "Workspace", **changes: Any) -> None:

@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 from models.access import PLATFORM, Actor, Kind
 from models.engine import DeadConnection, ends_transaction, make_engine, translated, worth_another_try
-from models.errors import Forbidden, NotFound, SealError
+from models.errors import Forbidden, NotFound, SealError, TooManyClients
 from models.ledger.book import Origin
 from models.vault.keys import Vault
+from models.watch import Watch
 from models.workspace import Workspace
 
 T = TypeVar("T")
+_DENIALS = (Forbidden, NotFound, SealError, TooManyClients)  # of these an entry is kept
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Database:
     """A SQLite file or a PostgreSQL server, and the vault that opens its cells."""
 
     def __init__(self, url: str, vault: Vault, pool_size: int = 8) -> None:
-        self.vault = vault
+        self.vault, self.watch = vault, Watch()
         self.engine = make_engine(url, pool_size)
         self.embedded = self.engine.dialect.name == "sqlite"
         self.moved: set[UUID] = set()  # agencies whose log grew in this process; whoever signs takes them out
@@ -74,9 +76,9 @@ class Database:
                 with self.engine.connect() as connection:
                     done = self._attempt(connection, units, more)
                 for unit, db in zip(units, done, strict=True):
-                    if db.appended:
-                        self.moved.add(unit.agency_id)
-                    if unit.error is None:
+                    if db is not None:
+                        if db.sequence >= 0:
+                            self.moved.add(unit.agency_id)
                         db.kept()
             except Exception as error:  # noqa: BLE001 - every way a transaction can fail must reach its callers
                 if not last_try and worth_another_try(error):
@@ -90,11 +92,12 @@ class Database:
 
     def _attempt(
         self, connection: sa.Connection, units: list[Unit[Any]], more: Callable[[], Unit[Any] | None]
-    ) -> list[Workspace]:
+    ) -> list[Workspace | None]:
+        """Of each unit the Workspace whose work is kept: its own, its denial's, or none."""
         try:
             if not self.embedded:
                 return [self._in_transaction(connection, unit) for unit in units]
-            done = []
+            done: list[Workspace | None] = []
             with connection.begin():
                 for unit in units:  # which grows
                     done.append(self._in_savepoint(connection, unit))
@@ -105,11 +108,12 @@ class Database:
             raise
         return done
 
-    def _in_savepoint(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:
+    def _in_savepoint(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace | None:
         """SQLite: one of several units of a transaction, undone alone when it fails."""
         driver: Any = connection.connection.driver_connection
         driver.execute("SAVEPOINT unit")
         db = self._workspace(connection, unit)
+        kept: Workspace | None = db
         try:
             self._work(db, unit)
         except Exception as error:
@@ -117,11 +121,11 @@ class Database:
             if ends_transaction(error):
                 raise
             driver.execute("ROLLBACK TO SAVEPOINT unit")
-            db = self._refuse(connection, unit, db.actor, error) or db
+            kept = self._refuse(connection, unit, db.actor, error)
         driver.execute("RELEASE SAVEPOINT unit")
-        return db
+        return kept
 
-    def _in_transaction(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:
+    def _in_transaction(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace | None:
         """PostgreSQL: one unit, one transaction; a denial is kept in a second one."""
         with connection.begin() as transaction:
             db = self._workspace(connection, unit)
@@ -138,7 +142,7 @@ class Database:
                 refused = None
         if refused is not None:
             with connection.begin():
-                return self._refuse(connection, unit, db.actor, refused) or db
+                return self._refuse(connection, unit, db.actor, refused)
         return db
 
     def _work(self, db: Workspace, unit: Unit[Any]) -> None:
@@ -150,7 +154,7 @@ class Database:
         db.abandon()
 
     def _workspace(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:
-        db = Workspace(connection, unit.agency_id, unit.origin, self.vault)
+        db = Workspace(connection, unit.agency_id, unit.origin, self.vault, self.watch)
         if not self.embedded:
             try:
                 _begin_for(unit.agency_id, db.driver.pgconn)
@@ -162,7 +166,7 @@ class Database:
     def _refuse(self, connection: sa.Connection, unit: Unit[Any], actor: Actor, error: Exception) -> Workspace | None:
         """Answer with the refusal. Returns the Workspace that kept it, if it is one to be kept."""
         unit.value, unit.error = None, translated(error)
-        if isinstance(unit.error, Forbidden | NotFound | SealError) and actor.kind is not Kind.NOBODY:
+        if isinstance(unit.error, _DENIALS) and actor.kind is not Kind.NOBODY:
             db = self._workspace(connection, unit)
             db.deny(unit.error, actor, unit.named)
             db.finish()

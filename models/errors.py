@@ -87,6 +87,17 @@ class KeysAway(Unavailable):
         self.line = line
 
 
+class TooManyClients(DomainError):
+    """One person opened more distinct clients in an hour than her work can need; there is room again after
+    `retry_after` seconds. `opened`: how many it would have been."""
+
+    code = "too-many-clients"
+
+    def __init__(self, opened: int, retry_after: int) -> None:
+        super().__init__()
+        self.opened, self.retry_after = opened, retry_after
+
+
 class SealError(DomainError):
     """A sealed value cannot be opened: one text for a wrong key and a moved, edited, cut or older cell."""
 

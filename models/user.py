@@ -180,6 +180,15 @@ def users_of(db: "Workspace", status: Iterable[UserStatus], most: int, after: UU
     return db.all(found)
 
 
+_NAMES = Query(sa.select(_U.id, _U.display_name_sealed).where(_U.id.in_(sa.bindparam("ids", expanding=True))))
+
+
+def names_of(db: "Workspace", ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The names of people of this agency by their ids, opened."""
+    wanted = list(ids)
+    return {row.id: row.display_name for row in db.rows(_NAMES, ids=wanted)} if wanted else {}
+
+
 def find_credentials(db: "Workspace", user_id: UUID) -> Any | None:
     """What `credentials` returns, or None when there is no such person."""
     found = db.rows(_CREDENTIALS, user_id=user_id)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from models import rows
 from models.access import Actor, Kind, Permission, Reach
 from models.base import AgencyRecord, columns, model_of, uuid_of
-from models.errors import DomainError, Forbidden, NotFound, SealError, Stale
+from models.errors import DomainError, Forbidden, NotFound, SealError, Stale, TooManyClients
 from models.ledger import book
 from models.ledger.action import Action
 from models.ledger.book import Fact, Origin
@@ -20,6 +20,7 @@ from models.orm import Objects, UnexplainedWrite
 from models.rows import Change, Insert, Query
 from models.vault.keys import KeyRing, Vault
 from models.vault.sealed import row_digest
+from models.watch import Watch
 
 R = TypeVar("R", bound=AgencyRecord)
 
@@ -33,14 +34,15 @@ class Workspace:
     lane (find, claim, all, create, delete) works with the rows as objects. Both stand behind the same walls.
     """
 
-    def __init__(self, connection: sa.Connection, agency_id: UUID, origin: Origin, vault: Vault) -> None:
+    def __init__(self, connection: sa.Connection, agency_id: UUID, origin: Origin, vault: Vault, watch: Watch) -> None:
         self.agency_id, self.origin = agency_id, origin
         self.actor, self.reach = Actor.nobody(agency_id), Reach.NONE
         self.now = datetime.now(UTC)
         self.connection, self.dialect = connection, connection.dialect
         self.driver: Any = connection.connection.driver_connection
         self.keys = KeyRing(vault, self)
-        self.vault = vault
+        self.vault, self.watch = vault, watch
+        self.sequence = -1  # of the entry this unit left
         self.outcome: str | None = None
         self.explained: set[UUID] = set()
         self.claimed: set[UUID] = set()
@@ -51,7 +53,6 @@ class Workspace:
         self._seen: set[UUID] = set()
         self._afterwards: list[Callable[[], object]] = []
         self._blind = False
-        self.appended = False  # whether the head of the log moved
         self._fast_writes = False  # rows changed without the ORM, which before_flush does not see
 
     @property
@@ -247,11 +248,15 @@ class Workspace:
         if not self._facts and self._opened:
             self._facts.append(self._disclosure())
         if self._facts:
+            opened = self._opened_clients()
+            if opened:
+                self.watch.look(self, opened, self._facts[0].action)
+            concerned = self._concerned(opened)
+            listed = None if self._said_by_first(concerned) else b"".join(sorted(concerned))
             with self.together():
                 counted = self.keys.count_seals()
-                book.append(self, self._entry(), self._facts[0])
+                self.sequence = book.append(self, self._entry(listed), self._facts[0], listed)
             self.keys.must_live(counted)
-            self.appended = True
 
     def abandon(self) -> None:
         """Let go of the rows; what was not committed is undone."""
@@ -273,14 +278,39 @@ class Workspace:
         self.actor, self.outcome = actor, error.reason
         action = Action.INTEGRITY_FAILED if isinstance(error, SealError) else Action.ACCESS_DENIED
         self.note(action, "requests", ids)
+        if isinstance(error, TooManyClients):
+            self.note(Action.ALARM_MANY_CLIENTS_OPENED, "users", [actor.id], clients=error.opened)
+            self.watch.alarm_once(self, Action.ALARM_MANY_CLIENTS_OPENED)
+
+    def _opened_clients(self) -> set[bytes]:
+        """The clients of whom something sealed was opened. What is sealed and not theirs is the agency's own."""
+        clients: set[bytes] = set()
+        for ids, _ in self._opened.values():
+            clients.update(ids.values())
+        clients.discard(self.agency_id.bytes)
+        return clients
+
+    def _concerned(self, clients: set[bytes]) -> set[bytes]:
+        """Those, and the clients the facts name."""
+        for fact in self._facts:
+            if fact.client_id is not None:
+                clients.add(fact.client_id.bytes)
+            if fact.kind == "clients" and len(fact.ids) > (fact.client_id is not None):
+                clients.update(i.bytes for i in fact.ids)
+        return clients
+
+    def _said_by_first(self, clients: set[bytes]) -> bool:
+        """Whether the first fact's client_id says it all."""
+        client_id = self._facts[0].client_id
+        return not clients if client_id is None else len(clients) == 1
 
     def _disclosure(self) -> Fact:
-        clients = {c for ids, _ in self._opened.values() for c in ids.values() if c != self.agency_id.bytes}
+        clients = self._opened_clients()
         client = UUID(bytes=clients.pop()) if len(clients) == 1 else None
         table, (ids, _) = next(iter(self._opened.items()))
         return Fact(Action.RECORD_DISCLOSED, table, [UUID(bytes=i) for i in ids], client)
 
-    def _entry(self) -> dict[str, Any]:
+    def _entry(self, clients: bytes | None) -> dict[str, Any]:
         first, *more = self._facts
         who = self.actor
         entry: dict[str, Any] = {
@@ -302,6 +332,9 @@ class Workspace:
         }
         if more:
             entry["also"] = [{"action": f.action, "object": _object(f.kind, f.ids, f.fields, f.counts)} for f in more]
+        if clients is not None and not (first.kind == "clients" and len(clients) == 16 * len(first.ids)):
+            each = (clients[at : at + 16] for at in range(0, len(clients), 16))
+            entry["clients"] = _object("clients", [uuid_of(raw) for raw in each], ())
         if self._opened:
             opened = self._opened.items()
             entry["opened"] = [

@@ -136,7 +136,7 @@ class Api:
 def api(world: World) -> Iterator[Api]:
     """The service over this test's world. An answer is whatever would have left over HTTP; nothing raises."""
     plenty = 1_000_000  # tests/api/test_limits.py looks at the limits; nothing else should meet them
-    settings = Settings(env=Environment.TEST, rate_limit=plenty, rate_limit_address=plenty)
+    settings = Settings(env=Environment.TEST, rate_limit=plenty, rate_limit_address=plenty, clients_an_hour=plenty)
     app = create_app(settings, world.database)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield Api(client, world)

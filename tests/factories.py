@@ -336,6 +336,19 @@ RECIPES: dict[str, Recipe] = {
     "GET /v1/audit-events": Recipe(),
     "GET /v1/audit-events/{sequence}/proof": Recipe(),
     "GET /v1/audit/checkpoint": Recipe(),
+    "GET /v1/audit/opened-clients": Recipe(),
+    "GET /v1/canaries": Recipe(),
+    "POST /v1/canaries": Recipe(
+        lambda s: {
+            "alias": s.words("Teal"),
+            "legal_name": s.words("Teal Marsh"),
+            "pronouns": s.words("she"),
+            "date_of_birth": "1987-06-05",
+            "languages": ["tlh"],
+            "contact": {"address": s.words("12 Elm Street"), "warning": s.words("Never after six")},
+        }
+    ),
+    "GET /v1/clients/{client_id}/access-history": Recipe(),
 }
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 import migrations
+from api.alarms import Alarms
 from api.cli.embedded import EmbeddedFile
 from api.cli.say import PROGRAM, Trouble
 from api.keys import open_vault
@@ -67,7 +68,12 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         house = House(settings, database, file)
         must_fit(database.engine)
         must_belong(house)
-        yield house
+        alarms = Alarms(settings.alarm_url)
+        database.watch.tell = alarms.tell
+        try:
+            yield house
+        finally:
+            alarms.close()
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble, bar
 from api.keys import CHECKPOINT, ROOT, SERVICE
 from api.settings import Settings
 from models import rekey as replacing
-from models.ledger import book
 from models.ledger.action import Action
+from models.ledger.finding import search
 from models.rows import client_in_sight
 from models.vault import rotation
 from models.vault.keys import WORN
@@ -176,7 +176,7 @@ def _freed(house: House) -> dict[int, datetime]:
     """When each older epoch wrapped its last key, by the platform's log."""
 
     def read(db: Workspace) -> list[dict[str, Any]]:
-        return book.search(db, 1000, -1, subject_id=None, actor_id=None, actions=[Action.KEYS_ROTATED])
+        return search(db, 1000, -1, subject_id=None, actor_id=None, actions=[Action.KEYS_ROTATED])
 
     freed: dict[int, datetime] = {}
     for entry in house.platform(read):

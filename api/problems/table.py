@@ -1067,6 +1067,48 @@ _problem(
     retryable=True,
 )
 
+_problem(
+    429,
+    "too-many-clients",
+    ("Too many clients opened in one hour", "Demasiadas personas consultadas en una hora"),
+    (
+        (
+            "You have opened more clients in this hour than one person usually needs, so this one was not opened and "
+            "whoever looks after Waypost was told. Those you have opened already stay open to you. If your work needs "
+            "more, tell your supervisor now."
+        ),
+        (
+            "En esta hora usted abrió más expedientes de los que suele necesitar una persona. Este no se abrió y se "
+            "avisó a quien mantiene Waypost. Los que ya abrió siguen disponibles. Si su trabajo requiere más, avise ya "
+            "a quien supervisa."
+        ),
+    ),
+    (
+        (
+            "A stolen sign-in is often used to read through every file. So each person may open a number of different "
+            "clients in an hour of the clock, and ten times as many in lists; the refusal and an alarm are in the "
+            "ledger."
+        ),
+        (
+            "Con un acceso robado se suele leer un expediente tras otro. Por eso cada persona puede abrir un número de "
+            "expedientes distintos por hora de reloj, y diez veces más en listas; el rechazo y una alarma quedan en el "
+            "registro."
+        ),
+    ),
+    (
+        (
+            "Wait as long as Retry-After says. If it was not you who opened them, change your password and tell your "
+            "agency admin. Whoever runs Waypost can raise `WAYPOST_CLIENTS_AN_HOUR`."
+        ),
+        (
+            "Espere lo que indica Retry-After. Si no fue usted quien los abrió, cambie su contraseña y avise a quien "
+            "administra su organización. Quien mantiene Waypost puede subir `WAYPOST_CLIENTS_AN_HOUR`."
+        ),
+    ),
+    request=f"GET {_CLIENT}",
+    retryable=True,
+)
+
 # -- 5xx: the service's own trouble ------------------------------------------------------------------------------------
 # No promise here that nothing was kept: a connection may break between a commit and the news of it.
 

@@ -14,7 +14,7 @@ from api.paging import Page
 from api.shapes import Filter, Out
 from models.access import Permission
 from models.ledger.action import Action
-from models.ledger.book import search
+from models.ledger.finding import search
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/audit-events", tags=["ledger"], route_class=Door)

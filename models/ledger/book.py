@@ -45,6 +45,13 @@ class LedgerEntry(Record, table=True):
         sa.Index("ix_ledger_entries_subject", "agency_id", "subject_id", "seq"),
         sa.Index("ix_ledger_entries_client", "agency_id", "client_id", "seq"),
         sa.Index("ix_ledger_entries_actor", "agency_id", "actor_id", "seq"),
+        sa.Index(
+            "ix_ledger_entries_clients",
+            "agency_id",
+            "seq",
+            sqlite_where=sa.text("clients IS NOT NULL"),
+            postgresql_where=sa.text("clients IS NOT NULL"),
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -55,6 +62,8 @@ class LedgerEntry(Record, table=True):
     action: Action = Field(sa_type=choice(Action))
     subject_id: UUID | None = id_field(default=None)
     client_id: UUID | None = id_field(default=None)
+    #: The 16-byte ids of every client an entry concerns, sorted, in one piece; null when client_id says it all.
+    clients: bytes | None = Field(default=None, sa_type=BYTES)
     entry: bytes = Field(sa_type=BYTES)
 
 
@@ -114,8 +123,8 @@ def open_log(db: "Workspace") -> None:
         db.insert(_OPEN, [{"size": 0, "frontier": b""}])
 
 
-def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> None:
-    """Add one entry as the last act of a transaction. Any failure fails the transaction."""
+def append(db: "Workspace", entry: dict[str, Any], fact: Fact, clients: bytes | None = None) -> int:
+    """Add one entry as the last act of a transaction; returns its number. Any failure fails the transaction."""
     head = db.rows(_HEAD)[0]
     at = datetime.now(UTC)  # under the head's lock: entries are in the order of their times
     stored = canonical(entry | {"v": FORMAT, "seq": head.size, "at": written(at)})
@@ -126,6 +135,7 @@ def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> None:
         "action": fact.action,
         "subject_id": fact.ids[0] if len(fact.ids) == 1 else None,
         "client_id": fact.client_id,
+        "clients": clients,
         "entry": stored,
     }
     leaf = merkle.leaf_hash(stored)
@@ -135,6 +145,7 @@ def append(db: "Workspace", entry: dict[str, Any], fact: Fact) -> None:
         if head.size % TILE == TILE - 1:
             anchors.add_tile(db, head.size // TILE, merkle.tile(head.frontier, leaf))
         db.change(_MOVE, new_size=head.size + 1, new_frontier=grown)
+    return int(head.size)
 
 
 def head(db: "Workspace") -> Any:
@@ -148,26 +159,6 @@ def entries(db: "Workspace", first: int = 0) -> Iterator[tuple[int, bytes]]:
         for row in rows:
             yield row.seq, row.entry
         first = rows[-1].seq + 1
-
-
-def search(
-    db: "Workspace",
-    most: int,
-    after: int,
-    *,
-    subject_id: UUID | None,
-    actor_id: UUID | None,
-    actions: Sequence[Action],
-) -> list[dict[str, Any]]:
-    """Entries behind `after`, in order: about a row or a client, by somebody, of some actions."""
-    found: Any = sa.select(LedgerEntry).where(_E.seq > after).order_by(_E.seq).limit(most)
-    if subject_id is not None:
-        found = found.where(sa.or_(_E.subject_id == subject_id, _E.client_id == subject_id))
-    if actor_id is not None:
-        found = found.where(_E.actor_id == actor_id)
-    if actions:
-        found = found.where(_E.action.in_(actions))
-    return [orjson.loads(row.entry) for row in db.all(found)]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlmodel import Field
 
-from models.base import BYTES, Record, columns, id_field, instant_field, table_of, within
+from models.base import BYTES, ID, INSTANT, Record, columns, id_field, instant_field, table_of, within
 from models.errors import KeyRefused, KeyRetired, SealError, WrapRefused
 from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, unwrap, wrap
@@ -40,7 +40,11 @@ class AgencyKey(Record, table=True):
 
 
 class DataKey(Record, table=True):
-    """A key that seals one subject's rows: a client's, or (subject = agency) the agency's own."""
+    """A key that seals one subject's rows: a client's, or (subject = agency) the agency's own.
+
+    `purpose` is client, canary, agency or index, and part of what the wrap is bound to: a canary's key cannot be turned
+    into a client's. Whoever makes a client a new key keeps her purpose.
+    """
 
     __tablename__ = "data_keys"
     machinery: ClassVar[bool] = True
@@ -74,6 +78,8 @@ class KeyTurn(Record, table=True):
 
 #: A key that has sealed so many cells is replaced by the worker.
 WORN = 1 << 20
+#: The purpose of the key of a client nobody has business with (decision 18).
+CANARY = "canary"
 
 _K, _D, _T = columns(AgencyKey), columns(DataKey), columns(KeyTurn)
 _KEK = Query(sa.select(_K.wrapped).where(_K.epoch == sa.bindparam("epoch", required=True)))
@@ -93,10 +99,18 @@ _BY_KID = Query(
 _CURRENT = Query(
     sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped)
     .where(
-        _D.subject_id == sa.bindparam("subject_id", required=True), _D.purpose == sa.bindparam("purpose", required=True)
+        _D.subject_id == sa.bindparam("subject_id", required=True),
+        _D.purpose.in_(sa.bindparam("purposes", expanding=True)),
     )
     .order_by(_D.created_at.desc())
     .limit(1)
+)
+_CANARIES = Query(
+    sa.select(_D.subject_id, sa.func.min(_D.created_at, type_=INSTANT).label("created_at"))
+    .where(_D.purpose == CANARY, _D.subject_id > sa.bindparam("after", type_=ID, required=True))
+    .group_by(_D.subject_id)
+    .order_by(_D.subject_id)
+    .limit(sa.bindparam("most", required=True))
 )
 _ADD_KEK = Insert(AgencyKey)
 _ADD_KEY = Insert(DataKey)
@@ -128,6 +142,7 @@ class Vault:
         self._keks: dict[tuple[UUID, int], bytes] = {}
         self._ciphers: OrderedDict[bytes, tuple[bytes, AESGCM]] = OrderedDict()  # by agency | kid
         self._current: dict[bytes, bytes] = {}  # agency | subject -> kid
+        self._canaries: set[bytes] = set()  # agency | subject, of every canary's key opened here
 
     @property
     def notary(self) -> Notary:
@@ -195,6 +210,18 @@ class Vault:
                 if self._current.get(old[:16] + whose) == old[16:]:
                     del self._current[old[:16] + whose]
 
+    def is_canary(self, agency: bytes, subject: bytes) -> bool:
+        """Whether a key opened in this process was a canary's. Asked of nobody whose key was not opened."""
+        return agency + subject in self._canaries
+
+    def keep_canary(self, agency: bytes, subject: bytes) -> None:
+        """Remember that a subject is a canary: it stays known when its key leaves."""
+        self._canaries.add(agency + subject)
+
+    def has_canaries(self) -> bool:
+        """Whether this process knows any."""
+        return bool(self._canaries)
+
     def forget_agency(self, agency_id: UUID) -> None:
         """Drop an agency's opened keys: they were rotated, replaced or destroyed, by whatever process."""
         agency = agency_id.bytes
@@ -214,6 +241,7 @@ class Vault:
             self._keks.clear()
             self._ciphers.clear()
             self._current.clear()
+            self._canaries.clear()
 
 
 class KeyRing:
@@ -227,6 +255,7 @@ class KeyRing:
         self._fresh: dict[bytes, tuple[bytes, AESGCM]] = {}  # opened or made in this unit
         self._fresh_of: dict[bytes, bytes] = {}  # subject -> the kid its new cells are sealed under
         self._keks: dict[int, bytes] = {}
+        self._canaries: set[bytes] = set()  # subjects whose key was opened in this unit and is a canary's
 
     def at_turn(self, turn: int) -> None:
         """The agency's turn as this unit read it, before it uses a key."""
@@ -285,8 +314,8 @@ class KeyRing:
         found = None if current is None else self._vault.cached(self._agency, current)
         if current is not None and found is not None:
             return current, found[1]
-        purpose = "agency" if subject_id == self._db.agency_id else "client"
-        rows = self._db.rows(_CURRENT, subject_id=subject_id, purpose=purpose)
+        purposes = ["agency"] if subject_id == self._db.agency_id else ["client", CANARY]
+        rows = self._db.rows(_CURRENT, subject_id=subject_id, purposes=purposes)
         if not rows:
             raise SealError
         kid, cipher = rows[0].kid, self._open(rows[0])
@@ -301,16 +330,25 @@ class KeyRing:
         db.insert(_ADD_KEY, [row | {"created_at": db.now}])
         if purpose != "index":
             self._fresh[kid], self._fresh_of[subject_id.bytes] = (subject_id.bytes, AESGCM(key)), kid
+        if purpose == CANARY:
+            self._canaries.add(subject_id.bytes)
 
     def tag(self, purpose: str, value: str) -> bytes:
         """A look-up tag of a value (16 bytes), different in every agency and for every purpose."""
-        rows = self._db.rows(_CURRENT, subject_id=self._db.agency_id, purpose="index")
+        rows = self._db.rows(_CURRENT, subject_id=self._db.agency_id, purposes=["index"])
         if not rows:
             raise SealError
         index_key = HKDF(hashes.SHA256(), 32, None, b"waypost.tag.1" + lp(purpose.encode())).derive(
             self._unwrap(rows[0])
         )
         return hmac.digest(index_key, value.encode(), "sha256")[:16]
+
+    def canaries(self, subjects: Iterable[bytes]) -> list[UUID]:
+        """Which of these subjects, whose cells were opened with this ring, are canaries."""
+        if not self._canaries and not self._vault.has_canaries():
+            return []
+        vault, agency = self._vault, self._agency
+        return [UUID(bytes=s) for s in subjects if s in self._canaries or vault.is_canary(agency, s)]
 
     def kek(self, epoch: int) -> bytes:
         """The agency's key under an epoch. Raises KeyRefused when there is none, or it does not open."""
@@ -349,6 +387,8 @@ class KeyRing:
     def committed(self) -> None:
         """Hand what was opened and made to the process: the transaction that saw it is durable now. Nothing, when the
         process has heard of another turn meanwhile."""
+        for subject in self._canaries:
+            self._vault.keep_canary(self._agency, subject)
         if self._vault.turn_of(self._db.agency_id) != self._turn:
             return
         for epoch, kek in self._keks.items():
@@ -363,7 +403,10 @@ class KeyRing:
             self.at_turn(found[0].turn if found else 0)
 
     def _open(self, row: Any) -> AESGCM:
-        return AESGCM(self._unwrap(row))
+        cipher = AESGCM(self._unwrap(row))
+        if row.purpose == CANARY:
+            self._canaries.add(row.subject_id.bytes)
+        return cipher
 
     def _unwrap(self, row: Any) -> bytes:
         place = key_place(self._db.agency_id, row.kid, row.subject_id, row.purpose)
@@ -371,3 +414,8 @@ class KeyRing:
             return unwrap(self.kek(row.epoch), row.wrapped, place)
         except WrapRefused:
             raise SealError from None
+
+
+def canaries_of(db: "Workspace", most: int, after: UUID | None) -> list[Any]:
+    """The agency's canaries by id, at most `most`, those behind `after`: subject_id, created_at."""
+    return db.rows(_CANARIES, most=most, after=after or UUID(int=0))

@@ -20,6 +20,7 @@ def program(tmp_path: Path, urls: Urls, vault: Vault) -> Program:
             "WAYPOST_KEYS_DIR": str(vault.root.path.parent),
             "WAYPOST_DATABASE_URL": urls.app,
             "WAYPOST_OWNER_DATABASE_URL": urls.owner,
+            "WAYPOST_CLIENTS_AN_HOUR": "1000000",
             "WAYPOST_RATE_LIMIT": "1000000",  # tests write faster than people
         },
     )

@@ -44,6 +44,8 @@ UNLOGGED_READS = {
 WRITTEN_ELSEWHERE = {
     "access.denied",
     "audit.exported",
+    "alarm.canary_opened",
+    "alarm.many_clients_opened",
     "audit.verified",
     "checkpoint_key.rotated",
     "integrity.failed",

@@ -1,0 +1,115 @@
+"""The ledger in words one can read to a survivor, in English and Spanish: what was done, in which role, and why."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from models.access import Kind, Role
+from models.ledger.action import Action
+
+A = Action
+LANGUAGES = ("en", "es")
+Pair = tuple[str, str]
+
+#: What somebody did, for every Action that can concern a client.
+DID: dict[str, Pair] = {
+    A.ACCESS_DENIED: ("asked for something in the record and was refused", "pidió algo del expediente y se le negó"),
+    A.ASSIGNMENT_ENDED: ("ended an assignment to the case", "terminó una asignación al caso"),
+    A.ASSIGNMENT_STARTED: ("assigned somebody to the case", "asignó a alguien al caso"),
+    A.CASELOAD_READ: ("saw the name in a list of cases", "vio el nombre en una lista de casos"),
+    A.CHECKLIST_ITEM_ADDED: ("added a step to the safety plan", "agregó un paso al plan de seguridad"),
+    A.CHECKLIST_ITEM_READ: ("opened a step of the safety plan", "abrió un paso del plan de seguridad"),
+    A.CHECKLIST_ITEM_REMOVED: ("removed a step from the safety plan", "quitó un paso del plan de seguridad"),
+    A.CHECKLIST_ITEM_TICKED: ("ticked a step of the safety plan", "marcó un paso del plan de seguridad"),
+    A.CHECKLIST_ITEM_UNTICKED: ("unticked a step of the safety plan", "desmarcó un paso del plan de seguridad"),
+    A.CHECKLIST_ITEM_UPDATED: ("changed a step of the safety plan", "cambió un paso del plan de seguridad"),
+    A.CLIENT_ACCESS_HISTORY_READ: ("looked at who had opened the record", "miró quién había abierto el expediente"),
+    A.CLIENT_CLOSED: ("closed the case", "cerró el caso"),
+    A.CLIENT_CREATED: ("began the record", "inició el expediente"),
+    A.CLIENT_EVENT_NOTED: ("noted that something had happened", "anotó que algo había ocurrido"),
+    A.CLIENT_READ: ("opened the record", "abrió el expediente"),
+    A.CLIENT_REOPENED: ("opened the closed case again", "volvió a abrir el caso cerrado"),
+    A.CLIENT_UPDATED: ("changed the record", "cambió el expediente"),
+    A.INTEGRITY_FAILED: (
+        "asked for something that could not be opened because it was damaged",
+        "pidió algo que no se pudo abrir porque estaba dañado",
+    ),
+    A.PLAN_ACTIVATED: ("put the safety plan into use", "puso en uso el plan de seguridad"),
+    A.PLAN_CLOSED: ("closed a safety plan", "cerró un plan de seguridad"),
+    A.PLAN_CREATED: ("began a safety plan", "inició un plan de seguridad"),
+    A.PLAN_READ: ("opened the safety plan", "abrió el plan de seguridad"),
+    A.PLAN_SECTION_ADDED: ("added a part to the safety plan", "agregó una parte al plan de seguridad"),
+    A.PLAN_SECTION_REMOVED: ("removed a part of the safety plan", "quitó una parte del plan de seguridad"),
+    A.PLAN_SECTION_UPDATED: ("changed a part of the safety plan", "cambió una parte del plan de seguridad"),
+    A.PLAN_UPDATED: ("changed the safety plan", "cambió el plan de seguridad"),
+    A.RECORD_DISCLOSED: ("saw something in the record", "vio algo del expediente"),
+    A.REVIEW_CANCELLED: ("cancelled a review", "canceló una revisión"),
+    A.REVIEW_COMPLETED: ("completed a review", "completó una revisión"),
+    A.REVIEW_READ: ("opened a review", "abrió una revisión"),
+    A.REVIEW_SCHEDULED: ("scheduled a review", "programó una revisión"),
+    A.REVIEW_UPDATED: ("changed a review", "cambió una revisión"),
+}
+_OTHERWISE: Pair = ("worked with the record", "trabajó con el expediente")
+#: What an entry tells those who watch, and nobody else: which records are canaries is not said here.
+NOT_TOLD = "alarm."
+
+ROLES: dict[str, Pair] = {
+    Role.ADVOCATE: ("advocate", "persona que asesora"),
+    Role.AGENCY_ADMIN: ("agency admin", "persona que administra"),
+    Role.AUDITOR: ("auditor", "persona que audita"),
+    Role.SUPERVISOR: ("supervisor", "persona que supervisa"),
+}
+MACHINERY: dict[str, Pair] = {
+    Kind.COMMAND: ("whoever runs Waypost here, on its computer", "quien mantiene Waypost, desde su computadora"),
+    Kind.DOOR: ("Waypost, at sign-in", "Waypost, al iniciar sesión"),
+    Kind.SYSTEM: ("Waypost itself, on its own schedule", "Waypost mismo, según su horario"),
+}
+_UNKNOWN: Pair = ("somebody no longer known here", "alguien que ya no consta aquí")
+#: Why a role may, as far as the ledger knows today.
+REASONS: dict[str, Pair] = {
+    Role.ADVOCATE: ("was assigned to the case", "tenía asignado el caso"),
+    Role.AGENCY_ADMIN: ("administers the agency", "administra la organización"),
+    Role.SUPERVISOR: ("supervises the cases of the agency", "supervisa los casos de la organización"),
+}
+_UPKEEP: Pair = ("part of running Waypost", "parte del funcionamiento de Waypost")
+_OR: Pair = (", or ", " o ")
+_AND: Pair = ("; ", "; ")
+
+
+def did(entry: dict[str, Any], language: str) -> str:
+    """Everything an entry says was done, once each."""
+    actions = [entry["action"], *(also["action"] for also in entry.get("also", ()))]
+    told = [DID.get(action, _OTHERWISE) for action in actions if not action.startswith(NOT_TOLD)]
+    return _joined(dict.fromkeys(told), _AND, language)
+
+
+def role(entry: dict[str, Any], language: str) -> str | None:
+    """In which role; None for machinery."""
+    return _joined((ROLES[part] for part in _roles(entry) if part in ROLES), _AND, language) or None
+
+
+def name(entry: dict[str, Any], known: str | None, language: str) -> str:
+    """Who: the person's name, or what the machinery is."""
+    return known or _said(MACHINERY.get(entry["who"]["kind"], _UNKNOWN), language)
+
+
+def why(entry: dict[str, Any], language: str) -> str | None:
+    """Why somebody could: the purpose she gave, or what her role stands for; None for whoever was refused."""
+    if entry["outcome"] != "ok":
+        return None
+    if purpose := (entry.get("why") or {}).get("purpose"):
+        return str(purpose)
+    if entry["who"]["kind"] in MACHINERY:
+        return _said(_UPKEEP, language)
+    return _joined((REASONS[part] for part in _roles(entry) if part in REASONS), _OR, language) or None
+
+
+def _roles(entry: dict[str, Any]) -> list[str]:
+    return str(entry["who"]["role"] or "").split("+")
+
+
+def _said(pair: Pair, language: str) -> str:
+    return pair[LANGUAGES.index(language)]
+
+
+def _joined(pairs: Iterable[Pair], by: Pair, language: str) -> str:
+    return _said(by, language).join(_said(pair, language) for pair in pairs)
