@@ -1,5 +1,6 @@
 """Each reason not to run: exit 3, one line with the next command, nothing made, nothing touched."""
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -36,18 +37,21 @@ class TestKeys:
     @pytest.mark.parametrize("verb", VERBS)
     @pytest.mark.parametrize("name", ["root.json", "service.json"])
     @SQLITE
-    def test_missing(self, program: Program, keys: Path, name: str, verb: str) -> None:
-        """The line names the file and the setting; the file stays missing."""
+    def test_attack_17_a_key_file_is_missing(self, program: Program, keys: Path, name: str, verb: str) -> None:
+        """The line names the file and the setting; the file stays missing, and the database as it was."""
         (keys / name).unlink()
+        before = (program.folder / "waypost.db").read_bytes()
         program(verb).refused(name, "missing", "WAYPOST_KEYS_DIR")
         assert not (keys / name).exists()
+        assert (program.folder / "waypost.db").read_bytes() == before
 
     @pytest.mark.parametrize("name", ["root.json", "service.json"])
     @SQLITE
-    def test_readable_by_others(self, program: Program, keys: Path, name: str) -> None:
+    def test_attack_19_readable_by_others(self, program: Program, keys: Path, name: str) -> None:
         """A key others could have read is refused, with the chmod that mends it."""
-        (keys / name).chmod(0o640)
-        program("serve").refused("can be read by others", f"chmod 600 {keys / name}")
+        for mode in (0o640, 0o604, 0o644):
+            (keys / name).chmod(mode)
+            program("status").refused("can be read by others", f"chmod 600 {keys / name}")
 
     @pytest.mark.parametrize(
         "damage", [lambda text: text[:40], lambda text: "", lambda text: text.replace('"1"', '"2"')]
@@ -60,14 +64,24 @@ class TestKeys:
         program("serve").refused("root.json", "restore it from your key backup")
 
     @pytest.mark.parametrize("verb", VERBS)
-    def test_wrong_root(self, program: Program, keys: Path, verb: str) -> None:
+    def test_attack_18_the_wrong_root_key(self, program: Program, keys: Path, verb: str) -> None:
         """Another installation's root key opens no agency: told at the start, before data are touched."""
         (keys / "root.json").unlink()
         RootKeys.create(keys / "root.json")
         program(verb).refused("wrong root key", "restore the key files")
 
+    def test_attack_18_the_right_key_under_another_number(self, program: Program, keys: Path) -> None:
+        """What is wrapped names its epoch: the key alone is not enough, nor is an epoch of another key."""
+        file = keys / "root.json"
+        right = json.loads(file.read_text())["epochs"]["1"]
+        other = right | {"key": "A" * 43 + "="}
+        file.write_text(json.dumps({"current": 2, "epochs": {"2": right}}))
+        program("status").refused("oot key epoch 1 is not in", "restore the file from your key backup")
+        file.write_text(json.dumps({"current": 2, "epochs": {"1": other, "2": right}}))
+        program("status").refused("wrong root key", "restore the key files")
+
     @SQLITE
-    def test_demo_keys_in_production(self, program: Program, keys: Path) -> None:
+    def test_attack_19_demo_keys_in_production(self, program: Program, keys: Path) -> None:
         """Keys marked as a demo's protect nobody."""
         (keys / "root.json").unlink()
         RootKeys.create(keys / "root.json", demo=True)

@@ -31,7 +31,7 @@ from models.plan import Plan
 from models.rows import Query
 from models.user import User
 from models.vault import cells
-from models.vault.keys import DataKey, Vault
+from models.vault.keys import AgencyKey, DataKey, Vault
 from models.vault.sealed import sealed_fields
 from models.workspace import Workspace
 from tests import world as worlds
@@ -391,6 +391,25 @@ class TestAttacksOnCells:
         _move_keys(urls, rows.client, subject_id=rows.sister)
         world.database.vault.forget()
         assert opened(world, ChecklistItem, rows.first, "text") == DAMAGED
+
+    def test_attack_16_a_key_moved_to_another_agency(self, world: World, urls: Urls, rows: Rows) -> None:
+        """A data key, or the agency's own key under the root, opens for the agency it was made for and no other."""
+        harbor, lighthouse = world.agency_id(), world.agency_id("Lighthouse")
+        _move_keys(urls, rows.client, agency_id=lighthouse)
+        change(world, urls, ChecklistItem, rows.first, agency_id=lighthouse)
+        assert opened(world, ChecklistItem, rows.first, "text", "Lighthouse") == DAMAGED
+        assert opened(world, ChecklistItem, rows.second, "text") == DAMAGED
+        assert opened(world, ChecklistItem, rows.sisters, "text") == f"words of {rows.sisters}"
+
+        keks = table_of(AgencyKey)
+        with behind(urls.superuser) as connection:
+            stored = sa.select(keks.c.wrapped).where(keks.c.agency_id == lighthouse)
+            planted = bytes(connection.execute(stored).scalar_one())
+            connection.execute(sa.update(keks).where(keks.c.agency_id == harbor).values(wrapped=planted))
+        world.database.vault.forget()
+        assert opened(world, ChecklistItem, rows.sisters, "text") == DAMAGED
+        with pytest.raises(KeyRefused, match="wrong root key, or the key table was changed"):
+            world.system(world.database.vault.check)
 
     def test_attack_16_not_even_with_her_rows_moved_along(self, world: World, urls: Urls, rows: Rows) -> None:
         """Row and key given to another client together: the key's wrap is bound to whose it was."""

@@ -28,6 +28,8 @@ class StandIn:
     """The spec and environment of the same service at another address."""
     alter: Callable[[str, Answer], Answer] = lambda _, answer: answer
     """Change an answer on its way."""
+    sent_to: str = ""
+    """Where every caller is redirected."""
 
     def count(self, word: str) -> int:
         """How many calls had this word in their path."""
@@ -49,13 +51,16 @@ def serving(answer: Callable[[str, str, dict[str, str], Any], Answer], service: 
                 service.calls.append(f"{self.command} {self.path}")
                 form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
                 body: Any = raw.decode() if form else json.loads(raw) if raw else None
-                status, content = service.alter(self.path, answer(self.command, self.path, headers, body))
+                told = (307, {}) if service.sent_to else answer(self.command, self.path, headers, body)
+                status, content = service.alter(self.path, told)
             except BaseException as error:  # noqa: BLE001 - told at the end
                 faults.append(error)
                 status, content = 500, {"fault": type(error).__name__}
             sent = b"" if status == 204 else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
+            if status == 307:
+                self.send_header("location", service.sent_to + self.path)
             if status != 204:
                 self.send_header("content-length", str(len(sent)))
             self.end_headers()

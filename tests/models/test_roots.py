@@ -19,7 +19,7 @@ from models.agency import Agency
 from models.client import Client
 from models.database import Database
 from models.errors import KeyRefused, KeysAway, WrapRefused
-from models.vault.key_services import aws, patience, web
+from models.vault.key_services import aws, bounded, web
 from models.vault.key_services.choice import service_for
 from models.vault.key_services.contract import KeyService
 from models.vault.keys import AgencyKey, Vault
@@ -214,7 +214,7 @@ class TestAway:
     @REMOTE
     def test_it_drips(self, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer that never ends, though each read brings something, is given up after the whole time."""
-        monkeypatch.setattr(patience, "TOTAL", 1.5)
+        monkeypatch.setattr(bounded, "TOTAL", 1.5)
         with silent(drip=True) as url:
             started = time.monotonic()
             with pytest.raises(KeysAway) as away:
@@ -312,10 +312,21 @@ class TestOddAnswers:
                 service.wrap(name, SECRET, HERE)
 
     @pytest.mark.parametrize("which", ["gcp", "vault"])
-    def test_neither_redirects_nor_nonsense(self, service: KeyService, stand_in: StandIn) -> None:
-        """A token is not carried to another address; a page of a proxy is no answer; 503 is away."""
+    def test_redirects(self, which: str, service: KeyService, stand_in: StandIn, tmp_path: Path) -> None:
+        """A token is not carried to another address."""
         name = service.create()
-        for status, content in ((307, {}), (200, ["not", "an", "object"]), (200, {})):
+        (tmp_path / "other").mkdir()
+        with OPEN[which](tmp_path / "other") as other:
+            stand_in.sent_to = other.spec.partition(":")[2].removesuffix("/transit").removesuffix(f"/{GCP_KEY}")
+            with pytest.raises(KeyRefused, match=r"is not understood \(status 307\)"):
+                service.wrap(name, SECRET, HERE)
+            assert other.calls == []
+
+    @pytest.mark.parametrize("which", ["gcp", "vault"])
+    def test_nonsense(self, service: KeyService, stand_in: StandIn) -> None:
+        """A page of a proxy is no answer; 503 is away."""
+        name = service.create()
+        for status, content in ((200, ["not", "an", "object"]), (200, {})):
             stand_in.alter = lambda _, __, told=(status, content): told
             with pytest.raises(KeyRefused, match=r"is not understood|not verified"):
                 service.wrap(name, SECRET, HERE)

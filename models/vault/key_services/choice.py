@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from models.errors import KeyRefused
+from models.vault.key_services.bounded import Bounded
 from models.vault.key_services.contract import KeyService
 from models.vault.key_services.file import FileKeys
-from models.vault.key_services.patience import Patient
 
 FILE = "file"
 EXTRAS = {"aws-kms": "aws", "gcp-kms": "gcp", "vault-transit": "vault"}
@@ -21,7 +21,7 @@ def service_for(spec: str, vault_token: Path | None) -> KeyService:
     if name not in EXTRAS:
         raise KeyRefused(f"there is no such key service; write one of: {FORMS}")
     try:
-        return Patient(_remote(name, at, vault_token))
+        return Bounded(_remote(name, at, vault_token))
     except ImportError:
         extra = EXTRAS[name]
         install = f"pip install 'waypost[{extra}]', in a checkout: make extra WITH={extra}"

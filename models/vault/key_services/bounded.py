@@ -1,4 +1,4 @@
-"""Asking a key service with patience that ends: ten seconds in all, and one more try when it was away."""
+"""Asking a key service for ten seconds in all, with one more try when it was away."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ TOTAL = 10.0  # seconds for a call with its second try, names looked up and cred
 PAUSE = 0.2
 
 
-class Patient:
+class Bounded:
     """A key service that answers, refuses or is away within ten seconds. Making a key is tried once only: a second
     try could leave a key behind that nobody knows."""
 
