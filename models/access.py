@@ -34,12 +34,21 @@ class Permission(StrEnum):
     CLIENT_CREATE = "client:create"
     CLIENT_READ = "client:read"
     CLIENT_UPDATE = "client:update"
+    DESTRUCTION_APPROVE = "destruction:approve"
+    DESTRUCTION_PROPOSE = "destruction:propose"
+    DESTRUCTION_READ = "destruction:read"
+    HOLD_LIFT = "hold:lift"
+    HOLD_PLACE = "hold:place"
+    HOLD_READ = "hold:read"
     ME_READ = "me:read"
     ME_UPDATE = "me:update"
     PASSWORD_CHANGE = "password:change"  # noqa: S105 - a permission's name
     PLAN_CREATE = "plan:create"
     PLAN_READ = "plan:read"
     PLAN_UPDATE = "plan:update"
+    RELEASE_READ = "release:read"
+    RELEASE_RECORD = "release:record"
+    RELEASE_REVOKE = "release:revoke"
     REVIEW_COMPLETE = "review:complete"
     REVIEW_READ = "review:read"
     REVIEW_SCHEDULE = "review:schedule"
@@ -70,16 +79,25 @@ REACH: dict[Role, Reach] = {
 P = Permission
 EVERYBODY = frozenset({P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.PASSWORD_CHANGE, P.SESSION_READ, P.SESSION_REVOKE})
 
+RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
+#: What may be asked for, looked at and stopped by either of the two who are needed for it.
+BY_TWO = frozenset({P.DESTRUCTION_PROPOSE, P.DESTRUCTION_READ, P.HOLD_PLACE, P.HOLD_READ})
+
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADVOCATE: EVERYBODY
+    | RELEASES
     | {P.ASSIGNMENT_READ, P.CASELOAD_READ, P.CHECKLIST_TICK, P.CHECKLIST_UPDATE, P.CLIENT_CREATE, P.CLIENT_READ}
     | {P.CLIENT_UPDATE, P.PLAN_CREATE, P.PLAN_READ, P.PLAN_UPDATE, P.REVIEW_COMPLETE, P.REVIEW_READ}
     | {P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ},
     Role.AGENCY_ADMIN: EVERYBODY
+    | BY_TWO
+    | {P.DESTRUCTION_APPROVE, P.HOLD_LIFT}
     | {P.AGENCY_UPDATE, P.AUDIT_READ, P.CANARY_CREATE, P.CANARY_READ, P.TEMPLATE_DRAFT, P.TEMPLATE_PUBLISH}
     | {P.TEMPLATE_READ, P.USER_READ, P.USER_UPDATE},
-    Role.AUDITOR: EVERYBODY | {P.AUDIT_READ, P.USER_READ},
+    Role.AUDITOR: EVERYBODY | {P.AUDIT_READ, P.DESTRUCTION_READ, P.USER_READ},
     Role.SUPERVISOR: EVERYBODY
+    | BY_TWO
+    | RELEASES
     | {P.ASSIGNMENT_CREATE, P.ASSIGNMENT_END, P.ASSIGNMENT_READ, P.AUDIT_READ, P.CASELOAD_READ, P.CLIENT_READ}
     | {P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ},
 }

@@ -249,6 +249,7 @@ _C, _A, _E = columns(Client), columns(Assignment), columns(ExternalId)
 _STATE = Query(
     sa.select(_C.status).where(_C.id == sa.bindparam("client_id", type_=ID)).with_for_update(), Sight.ONE_CLIENT
 )
+_THERE = Query(sa.select(_C.id).where(_C.id == sa.bindparam("client_id", type_=ID)).with_for_update())
 
 
 def clients_of(db: "Workspace", status: Iterable[ClientStatus], most: int, after: UUID | None) -> list[Client]:
@@ -275,6 +276,16 @@ def lock(db: "Workspace", client_id: UUID) -> ClientStatus:
     """
     status: ClientStatus = db.one(_STATE, client_id=client_id).status
     return status
+
+
+def lock_named(db: "Workspace", client_id: UUID) -> None:
+    """The same for verbs that whoever sees no client does by her id alone: legal holds, destruction. Who sees clients
+    sees her, or gets NotFound as for anything out of sight."""
+    if db.reach is not Reach.NONE:
+        lock(db, client_id)
+        return
+    with db.blindly():
+        db.one(_THERE, client_id=client_id)
 
 
 def must_be_open(db: "Workspace", client_id: UUID) -> None:

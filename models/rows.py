@@ -43,6 +43,7 @@ class Sight(Enum):
     EACH_ROW = "an open assignment must exist for every row"
     ONE_CLIENT = "all rows are of :client_id, whose sight is asked once per Workspace"
     JOINED = "the statement itself joins the caller's open assignments"
+    NAMED = "the caller names a client by id, and is told no more of her than that (holds, destruction)"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,159 @@
+"""Releases: a survivor's written word that one recipient may be told something, until a day; taken back at any time."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models import agency
+from models.base import (
+    ID,
+    INSTANT,
+    ClientRecord,
+    choice,
+    columns,
+    id_field,
+    instant_field,
+    sealed_column,
+    within,
+)
+from models.client import lock
+from models.errors import Conflict, Fault, Invalid
+from models.ledger.action import Action
+from models.rows import Insert, Query
+from models.vault.sealed import Sealed
+
+if TYPE_CHECKING:
+    from models.workspace import Workspace
+
+UNLESS_SAID = timedelta(days=90)  # R8
+AT_MOST = timedelta(days=366)
+
+
+class Signer(StrEnum):
+    """Who signed. Never the person who does harm, nor anybody for whom that person decides (R3)."""
+
+    CLIENT = "client"
+    CLIENT_AND_PARENT = "client_and_parent"
+    GUARDIAN = "guardian"
+
+
+class ReleaseStatus(StrEnum):
+    """What a release is now. Read off the clock, never stored."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Withdrawal(StrEnum):
+    """How a release was taken back: a spoken word is enough (R7)."""
+
+    WRITTEN = "written"
+    ORAL = "oral"
+
+
+class Release(ClientRecord, table=True):
+    """One consent to tell one recipient (R6) what is named, for the purpose named, for a limited time."""
+
+    __tablename__ = "releases"
+    __table_args__ = (
+        within("client_id", "clients"),
+        sa.CheckConstraint("seal_rev > 0", name="sealed"),
+        sa.Index("ix_releases_client", "agency_id", "client_id", "expires_at"),
+    )
+
+    recipient_sealed: bytes | None = sealed_column()
+    recipient = Sealed[str]()
+    purpose_sealed: bytes | None = sealed_column()
+    purpose = Sealed[str]()
+    what_sealed: bytes | None = sealed_column()
+    what = Sealed[list[str]]()
+    signed_on: date
+    signed_by: Signer = Field(default=Signer.CLIENT, sa_type=choice(Signer))
+    expires_at: datetime = instant_field()
+    recorded_at: datetime = instant_field()
+    recorded_by_id: UUID = id_field()
+    revoked_at: datetime | None = instant_field(default=None)
+    revoked_by_id: UUID | None = id_field(default=None)
+    revoked_how: Withdrawal | None = Field(default=None, sa_type=choice(Withdrawal))
+    version: int = 1
+    seal_rev: int = 0
+
+    @classmethod
+    def put_down(
+        cls, db: "Workspace", client_id: UUID, signed_on: date, expires_at: datetime | None, **values: Any
+    ) -> UUID:
+        """Keep what was signed. Returns the id. Without an end it lasts 90 days from the day it was signed (R8).
+        Invalid for a day that has not come, an end that is past, or one more than a year after signing."""
+        lock(db, client_id)
+        ends = expires_at or _ninety_days(db, signed_on)
+        _must_be_reasonable(db, signed_on, ends)
+        release_id = uuid4()
+        row = {"id": release_id, "client_id": client_id, "signed_on": signed_on, "expires_at": ends} | values
+        row |= {"recorded_at": db.now, "recorded_by_id": db.actor.id}
+        db.create_many(_ADD, Action.RELEASE_RECORDED, [row])
+        return release_id
+
+    def status(self, now: datetime) -> ReleaseStatus:
+        """What it is worth at this moment."""
+        if self.revoked_at is not None:
+            return ReleaseStatus.REVOKED
+        return ReleaseStatus.ACTIVE if now < self.expires_at else ReleaseStatus.EXPIRED
+
+    @classmethod
+    def claim_under_client(cls, db: "Workspace", release_id: UUID) -> "Release":
+        """The release, locked for change after its client (decision 12)."""
+        lock(db, db.find(cls, release_id).client_id)
+        return db.claim(cls, release_id)
+
+    def revoke(self, db: "Workspace", how: Withdrawal) -> None:
+        """Taken back, from this moment on; the row was claimed. Doing it twice changes nothing."""
+        if self.revoked_at is None:
+            self.revoked_at, self.revoked_by_id, self.revoked_how = db.now, db.actor.id, how
+            db.record(Action.RELEASE_REVOKED, self)
+
+
+_R = columns(Release)
+_ADD = Insert(Release)
+_LIVE = Query(
+    sa.select(_R.id)
+    .where(_R.client_id == sa.bindparam("client_id", type_=ID), _R.revoked_at.is_(None))
+    .where(_R.expires_at > sa.bindparam("at", type_=INSTANT, required=True))
+    .limit(1)
+)
+
+
+def releases_of(db: "Workspace", client_id: UUID, most: int, after: UUID | None) -> list[Release]:
+    """A client's releases by id, at most `most`, those behind `after`. NotFound when she is out of sight."""
+    db.must_see(client_id)
+    found = sa.select(Release).where(_R.client_id == client_id).order_by(_R.id).limit(most)
+    return db.all(found if after is None else found.where(_R.id > after))
+
+
+def must_not_live(db: "Workspace", client_id: UUID) -> None:
+    """Conflict('release-lives') while a release of hers is active; the client's row was locked."""
+    with db.blindly():
+        found = db.rows(_LIVE, client_id=client_id, at=db.now)
+    if found:
+        raise Conflict("release-lives")
+
+
+def _ninety_days(db: "Workspace", signed_on: date) -> datetime:
+    """The end of the ninetieth day after signing, at the agency."""
+    zone = ZoneInfo(agency.policy(db).time_zone)
+    return datetime.combine(signed_on + UNLESS_SAID + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def _must_be_reasonable(db: "Workspace", signed_on: date, ends: datetime) -> None:
+    zone = ZoneInfo(agency.policy(db).time_zone)
+    if signed_on > db.now.astimezone(zone).date():
+        raise Invalid(Fault("/signed_on", "signed-ahead", "A release is signed before it is recorded."))
+    if ends <= db.now:
+        raise Invalid(Fault("/expires_at", "release-over", "This release would be over already."))
+    if ends.astimezone(zone).date() > signed_on + AT_MOST:
+        raise Invalid(Fault("/expires_at", "release-too-long", "A release lasts a year at most."))

@@ -1,0 +1,107 @@
+"""Shredding: everything kept about one client leaves every table, with the keys that could open it, in one unit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.base import ID, agency_tables, columns, model_of, table_of
+from models.engine import empty_log
+from models.idempotency import IdempotencyKey
+from models.rows import CLIENT, Change, Query
+from models.vault.keys import DataKey
+
+if TYPE_CHECKING:
+    from models.workspace import Workspace
+
+AT_ONCE = 500  # ids a statement names
+
+
+@dataclass(frozen=True)
+class Shredded:
+    """What is gone: rows by table, and the newest root epoch her keys were wrapped under."""
+
+    counts: dict[str, int]
+    key_epoch: int
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of clients' rows: how one client's are locked, and taken away."""
+
+    name: str
+    lock: Query
+    delete: Change
+
+
+_K, _I = columns(DataKey), columns(IdempotencyKey)
+_OF_HER = sa.bindparam("client_id", type_=ID, required=True)
+_KEYS = Query(sa.select(_K.kid, _K.epoch).where(_K.subject_id == _OF_HER).with_for_update())
+_DROP_KEYS = Change(sa.delete(table_of(DataKey)).where(_K.subject_id == _OF_HER))
+_FORGET = Change(
+    sa.delete(table_of(IdempotencyKey)).where(_I.result_id.in_(sa.bindparam("ids", type_=ID, expanding=True)))
+)
+
+
+@cache
+def client_tables() -> list[_Table]:
+    """Every table of clients' rows, containers before what they contain. Read off the models: a new one is among them."""
+    return [_prepared(table) for table in agency_tables() if model_of(table).client_column()]
+
+
+def _prepared(table: sa.Table) -> _Table:
+    hers = table.c[model_of(table).client_column() or ""] == CLIENT
+    shown = [table.c[name] for name in ("id", "seal_rev") if name in table.c]
+    look = sa.select(*shown).where(hers).order_by(table.c.id).with_for_update()
+    return _Table(table.name, Query(look), Change(sa.delete(table).where(hers)))
+
+
+def hold_all(db: "Workspace", client_id: UUID) -> list[tuple[_Table, list[Any]]]:
+    """Lock every row of a client: its id and seal_rev by table. The caller locked her own row.
+
+    Containers are locked before what they contain (decision 12). A row that points at a locked one cannot be added, so
+    what the last lock shows is all there is; whoever waited for one of them sees what came of it.
+    """
+    with db.blindly():
+        return [(table, db.rows(table.lock, client_id=client_id)) for table in client_tables()]
+
+
+def shred(db: "Workspace", client_id: UUID) -> Shredded:
+    """Take away every row of the client, her keys, and what repeated requests would find of hers. The caller locked her
+    row and says why in the entry, which gets a `rows` member with digest null for every sealed row."""
+    found = hold_all(db, client_id)
+    keys = db.rows(_KEYS, client_id=client_id)
+    for table, rows in reversed(found):
+        if rows:
+            db.change(table.delete, client_id=client_id)
+    for table, rows in found:
+        for row in rows:
+            if getattr(row, "seal_rev", 0):
+                db.note_digest(table.name, row.id, row.seal_rev, None)
+    counts = {table.name: len(rows) for table, rows in found if rows}
+    counts["data_keys"] = db.change(_DROP_KEYS, client_id=client_id)
+    if forgotten := _forget_requests(db, [row.id for _, rows in found for row in rows]):
+        counts["idempotency_keys"] = forgotten
+    db.keys.turn_on()
+    clear_log(db)
+    return Shredded(counts, max((row.epoch for row in keys), default=0))
+
+
+def epoch_of_keys(db: "Workspace", client_id: UUID) -> int:
+    """The newest root epoch a client's keys are wrapped under."""
+    return max((row.epoch for row in db.rows(_KEYS, client_id=client_id)), default=0)
+
+
+def clear_log(db: "Workspace") -> None:
+    """Keys were destroyed in this unit: once it is kept, SQLite's write-ahead log is not to hold them either."""
+    engine = db.connection.engine
+    db.once_kept(lambda: empty_log(engine))
+
+
+def _forget_requests(db: "Workspace", ids: Sequence[Any]) -> int:
+    """Fingerprints of the requests that made these rows are keyed digests of what was written: they go too."""
+    parts = [ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE)]
+    return sum(db.change(_FORGET, ids=part) for part in parts)
