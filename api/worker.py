@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from api.log import logger
-from models import idempotency, session, watch
+from models import destruction, idempotency, session, watch
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
 from models.database import Database
@@ -20,6 +20,7 @@ CHORES: dict[str, Chore] = {
     "forget-idempotency-keys": idempotency.forget_old,
     "forget-dead-sessions": session.forget_dead,
     "replace-worn-keys": rekey_worn,
+    "empty-log-after-destruction": destruction.keep_log_empty,
 }
 
 

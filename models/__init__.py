@@ -3,12 +3,13 @@
 Machinery, read once, in this order: errors, access, vault, rows, base, kept, ledger, orm, watch, workspace, engine,
 database.
 Words: content. Nouns, one file each: agency, user, session, jurisdiction, template, library, client, checklist, review,
-plan, caseload, history; and two that serve the front door: idempotency, setup.
+plan, caseload, history, legal_hold, release, shred, destruction; and two that serve the front door: idempotency, setup.
 Importing this package makes every table known.
 """
 
 import models.caseload
 import models.database
+import models.destruction
 import models.idempotency
 import models.session
-import models.setup  # noqa: F401 - these five reach every module that holds a table
+import models.setup  # noqa: F401 - these six reach every module that holds a table

@@ -128,6 +128,8 @@ class Record(SQLModel):
     #: Which column names whose row this is. It chooses the data key of the sealed fields; when it names a client,
     #: the row exists only for people who may see that client.
     subject_column: ClassVar[str] = "agency_id"
+    #: Sealed fields that hold free text, blanked when a client's narratives are destroyed and the rest is kept.
+    narratives: ClassVar[tuple[str, ...]] = ()
     #: The platform's rows of this table exist for every agency (the template library).
     shared: ClassVar[bool] = False
     #: The platform sees every agency's rows of this table (who signs in where).

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -95,6 +95,7 @@ class PlanSection(ClientRecord, table=True):
     """A section of a plan. `source` is its number in the template's document, 0 for the agency's own."""
 
     __tablename__ = "plan_sections"
+    narratives: ClassVar[tuple[str, ...]] = ("title",)
     __table_args__ = (within("plan_id", "plans"), {"sqlite_with_rowid": False})
 
     plan_id: UUID = id_field()
@@ -119,6 +120,7 @@ class ChecklistItem(ClientRecord, table=True):
     """An item of a plan. Until somebody personalises it, its words are the template's and it holds no cell at all."""
 
     __tablename__ = "checklist_items"
+    narratives: ClassVar[tuple[str, ...]] = ("detail", "text")
     __table_args__ = (within("plan_id", "plans"), {"sqlite_with_rowid": False})
 
     plan_id: UUID = id_field()

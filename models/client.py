@@ -50,6 +50,7 @@ class Client(AgencyRecord, table=True):
 
     __tablename__ = "clients"
     subject_column: ClassVar[str] = "id"
+    narratives: ClassVar[tuple[str, ...]] = ("closing_reason",)
     __table_args__ = (
         sa.CheckConstraint("seal_rev > 0", name="sealed"),  # never unsealed: an emptied row must not pass for a new one
         sa.Index("ix_clients_attention", "agency_id", "attention_at", "id"),

@@ -27,7 +27,7 @@ from models.errors import Conflict, NotFound
 from models.ledger.action import Action
 from models.ledger.book import LedgerEntry
 from models.rows import Insert, Query
-from models.shred import shred
+from models.shred import purge, shred
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -94,11 +94,11 @@ class Destruction(AgencyRecord, table=True):
         _must_be_free(db, client_id)
         if any(row.state(db.now) is DestructionState.PROPOSED for row in of_client(db, client_id)):
             raise Conflict("destruction-proposed")
-        row = {"id": uuid4(), "client_id": client_id, "what": what, "reason": reason, "urgent": urgent}
-        row |= {"proposed_at": db.now, "proposed_by_id": db.actor.id}
-        db.create_many(_ADD, None, [row])
-        db.note(Action.DESTRUCTION_PROPOSED, "destructions", [row["id"]], client_id)
-        return row["id"]
+        destruction_id = uuid4()
+        row = {"id": destruction_id, "client_id": client_id, "what": what, "reason": reason, "urgent": urgent}
+        db.create_many(_ADD, None, [row | {"proposed_at": db.now, "proposed_by_id": db.actor.id}])
+        db.note(Action.DESTRUCTION_PROPOSED, "destructions", [destruction_id], client_id)
+        return destruction_id
 
     def state(self, now: datetime) -> DestructionState:
         """Where it stands at this moment."""
@@ -123,21 +123,21 @@ class Destruction(AgencyRecord, table=True):
         if row.carried_out_at is None:
             _must_be_open(db, row)
             _must_be_free(db, row.client_id)
-            row._carry_out(db)
+            row.destroy(db)
         return row
 
     def withdraw(self, db: "Workspace") -> None:
-        """Take it back, or decline it; the row was claimed. Doing it twice changes nothing. Conflict once it is done."""
+        """Take it back, or decline it; the row was claimed. Twice changes nothing. Conflict once it is carried out."""
         if self.carried_out_at is not None:
             raise Conflict("destruction-not-open")
         if self.withdrawn_at is None:
             self.withdrawn_at, self.withdrawn_by_id = db.now, db.actor.id
             self._record(db, Action.DESTRUCTION_WITHDRAWN)
 
-    def _carry_out(self, db: "Workspace") -> None:
+    def destroy(self, db: "Workspace") -> None:
+        """Do it. Only `carry_out` calls this, which holds the client and has asked everything."""
         self.first_on, self.last_on = _days(db, self.client_id)
-        gone = shred(db, self.client_id)
-        db.note(Action.CLIENT_DESTROYED, "clients", [self.client_id], self.client_id, **gone.counts)
+        gone = (shred if self.what is Extent.EVERYTHING else purge)(db, self.client_id)
         self.counts, self.key_epoch = gone.counts, gone.key_epoch
         self.carried_out_at, self.approved_by_id = db.now, db.actor.id
         self._record(db, Action.DESTRUCTION_APPROVED)

@@ -57,9 +57,7 @@ class LegalHold(ClientRecord, table=True):
         lock_named(db, client_id)
         hold_id = uuid4()
         row = {"id": hold_id, "client_id": client_id, "reason": reason, "reference": reference}
-        db.create_many(
-            _ADD, Action.LEGAL_HOLD_PLACED, [row | {"placed_at": db.now, "placed_by_id": db.actor.id}]
-        )
+        db.create_many(_ADD, Action.LEGAL_HOLD_PLACED, [row | {"placed_at": db.now, "placed_by_id": db.actor.id}])
         return hold_id
 
     @classmethod

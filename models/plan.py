@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -65,6 +65,7 @@ class Plan(ClientRecord, Progress, table=True):
     """A safety plan. It pins a published template version; its own words are the survivor's."""
 
     __tablename__ = "plans"
+    narratives: ClassVar[tuple[str, ...]] = ("facts",)
     __table_args__ = (
         within("client_id", "clients"),
         sa.ForeignKeyConstraint(

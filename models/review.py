@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -83,6 +83,7 @@ class Review(ClientRecord, table=True):
     """One appointment with a plan."""
 
     __tablename__ = "reviews"
+    narratives: ClassVar[tuple[str, ...]] = ("reason", "what_changed")
     __table_args__ = (
         within("plan_id", "plans"),
         sa.Index("ix_reviews_due", "agency_id", "due_at", "id"),

@@ -1,4 +1,5 @@
-"""Shredding: everything kept about one client leaves every table, with the keys that could open it, in one unit."""
+"""Shredding: what is kept about one client, or what was written in it, is gone from every table, and with it the keys
+that could open it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +9,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import ID, agency_tables, columns, model_of, table_of
+from models.base import ID, MODELS, agency_tables, columns, model_of, table_of
+from models.checklist import ChecklistItem, Whose
 from models.engine import empty_log
 from models.idempotency import IdempotencyKey
+from models.ledger.action import Action
+from models.rekey import rekey
 from models.rows import CLIENT, Change, Query
 from models.vault.keys import DataKey
 
@@ -37,18 +41,22 @@ class _Table:
     delete: Change
 
 
-_K, _I = columns(DataKey), columns(IdempotencyKey)
+_K, _I, _C = columns(DataKey), columns(IdempotencyKey), columns(ChecklistItem)
 _OF_HER = sa.bindparam("client_id", type_=ID, required=True)
 _KEYS = Query(sa.select(_K.kid, _K.epoch).where(_K.subject_id == _OF_HER).with_for_update())
 _DROP_KEYS = Change(sa.delete(table_of(DataKey)).where(_K.subject_id == _OF_HER))
 _FORGET = Change(
     sa.delete(table_of(IdempotencyKey)).where(_I.result_id.in_(sa.bindparam("ids", type_=ID, expanding=True)))
 )
+#: An item of the template whose words were taken away shows the template's again.
+_TEMPLATES_WORDS = Change(
+    sa.update(table_of(ChecklistItem)).where(_C.client_id == _OF_HER, _C.source > 0).values(whose_words=Whose.TEMPLATE)
+)
 
 
 @cache
 def client_tables() -> list[_Table]:
-    """Every table of clients' rows, containers before what they contain. Read off the models: a new one is among them."""
+    """Every table of clients' rows, containers before what they contain. Read off the models: a new one is in it."""
     return [_prepared(table) for table in agency_tables() if model_of(table).client_column()]
 
 
@@ -71,9 +79,9 @@ def hold_all(db: "Workspace", client_id: UUID) -> list[tuple[_Table, list[Any]]]
 
 def shred(db: "Workspace", client_id: UUID) -> Shredded:
     """Take away every row of the client, her keys, and what repeated requests would find of hers. The caller locked her
-    row and says why in the entry, which gets a `rows` member with digest null for every sealed row."""
+    row. In the entry every sealed row has a `rows` member with digest null."""
     found = hold_all(db, client_id)
-    keys = db.rows(_KEYS, client_id=client_id)
+    epoch = _epoch_of_keys(db, client_id)
     for table, rows in reversed(found):
         if rows:
             db.change(table.delete, client_id=client_id)
@@ -85,17 +93,35 @@ def shred(db: "Workspace", client_id: UUID) -> Shredded:
     counts["data_keys"] = db.change(_DROP_KEYS, client_id=client_id)
     if forgotten := _forget_requests(db, [row.id for _, rows in found for row in rows]):
         counts["idempotency_keys"] = forgotten
+    db.note(Action.CLIENT_DESTROYED, "clients", [client_id], client_id, (), **counts)
     db.keys.turn_on()
-    clear_log(db)
-    return Shredded(counts, max((row.epoch for row in keys), default=0))
+    _clear_log(db)
+    return Shredded(counts, epoch)
 
 
-def epoch_of_keys(db: "Workspace", client_id: UUID) -> int:
-    """The newest root epoch a client's keys are wrapped under."""
+def purge(db: "Workspace", client_id: UUID) -> Shredded:
+    """Blank every narrative of the client (`narratives` of the models) and keep the rest, sealed under a new key: the
+    old one is destroyed, so what still stands in backups does not open with the key she goes on with. The caller
+    locked her row. Counts are rows whose narratives were blanked."""
+    found = hold_all(db, client_id)
+    epoch = _epoch_of_keys(db, client_id)
+    blank = {name: model.narratives for name, model in MODELS.items() if model.narratives}
+    sealed = {table.name: sum(getattr(row, "seal_rev", 0) > 0 for row in rows) for table, rows in found}
+    counts = {name: sealed[name] for name in blank if sealed[name]}
+    db.note(Action.CLIENT_PURGED, "clients", [client_id], client_id, (), **counts)
+    with db.blindly():
+        db.change(_TEMPLATES_WORDS, client_id=client_id)
+        rekey(db, client_id, blank)
+    _clear_log(db)
+    return Shredded(counts, epoch)
+
+
+def _epoch_of_keys(db: "Workspace", client_id: UUID) -> int:
+    """The newest root epoch a client's keys are wrapped under. They are locked."""
     return max((row.epoch for row in db.rows(_KEYS, client_id=client_id)), default=0)
 
 
-def clear_log(db: "Workspace") -> None:
+def _clear_log(db: "Workspace") -> None:
     """Keys were destroyed in this unit: once it is kept, SQLite's write-ahead log is not to hold them either."""
     engine = db.connection.engine
     db.once_kept(lambda: empty_log(engine))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from fastapi import FastAPI
@@ -14,13 +14,15 @@ from fastapi.routing import iter_route_contexts
 
 from api.gate import Gate
 from models.access import GRANTS, PLATFORM, Actor, Permission
+from models.destruction import Destruction, DestructionReason, Extent
+from models.legal_hold import LegalHold
 from models.setup import SetupLink
 from tests.conftest import Api
 from tests.postgres import Urls
 from tests.world import PASSWORD, PEOPLE, TEMPLATE
 
 #: Path parameters whose rows belong to a client: invisible to an advocate who is not assigned to her.
-OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "review_id", "assignment_id"})
+OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "release_id", "review_id", "assignment_id"})
 NEW_PASSWORD = "seven gulls over the long pier"
 
 
@@ -143,7 +145,23 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
         "user_id": str(api.world.people["ben" if who != "other" else who].actor.id),
         "session_id": session["id"],
     }
+    _lay_to_rest(scene)
     return scene
+
+
+def _lay_to_rest(scene: Scene) -> None:
+    """A hold that was lifted, a release that was taken back, a destruction that was withdrawn: they stop nothing."""
+    person = scene.api.world.people[scene.who].actor
+    first, second = (Actor(person.agency_id, uuid4()) for _ in range(2))
+    client_id, transact = UUID(scene.ids["client_id"]), scene.api.world.database.transact
+    hold_id = transact(first, lambda db: LegalHold.place(db, client_id, scene.words("subpoena"), None))
+    transact(second, lambda db: LegalHold.lift(db, hold_id))
+    asked = (Extent.EVERYTHING, DestructionReason.CLIENT_ASKED)
+    proposal = transact(first, lambda db: Destruction.propose(db, client_id, *asked, urgent=False))
+    transact(second, lambda db: db.claim(Destruction, proposal).withdraw(db))
+    scene.ids |= {"hold_id": str(hold_id), "destruction_id": str(proposal)}
+    _release(scene)
+    scene.made(scene.api.put(scene.who, f"/v1/releases/{scene.ids['release_id']}/revocation", {"how": "oral"}))
 
 
 def soon(days: int = 3) -> str:
@@ -208,6 +226,35 @@ def _close_client(scene: Scene) -> None:
 def _victim(scene: Scene) -> None:
     """Suspend somebody no other request needs."""
     scene.ids["user_id"] = str(scene.api.world.people["aud"].actor.id)
+
+
+def signed(scene: Scene) -> dict[str, Any]:
+    """A release as it was signed."""
+    told = {"recipient": scene.words("Legal Aid"), "purpose": scene.words("a protection order")}
+    return told | {"what": [scene.words("two dates")], "signed_on": "2026-11-01", "expires_at": soon(30)}
+
+
+def _release(scene: Scene) -> None:
+    made = scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/releases", signed(scene))
+    scene.ids["release_id"] = scene.made(made)["id"]
+
+
+def _hold_it(scene: Scene) -> dict[str, Any]:
+    words = {"reason": scene.words("a subpoena came"), "reference": scene.words("FA-1")}
+    return {"client_id": scene.ids["client_id"]} | words
+
+
+def _held(scene: Scene) -> None:
+    scene.ids["hold_id"] = scene.made(scene.api.post("sol", "/v1/legal-holds", _hold_it(scene)))["id"]
+
+
+def _destroy(scene: Scene, what: str = "everything") -> dict[str, Any]:
+    return {"what": what, "reason": "client_asked"}
+
+
+def _proposed(scene: Scene) -> None:
+    made = scene.api.post("sol", f"/v1/clients/{scene.ids['client_id']}/destruction", _destroy(scene))
+    scene.ids["destruction_id"] = scene.made(made)["id"]
 
 
 def _suspend(scene: Scene) -> None:
@@ -333,6 +380,19 @@ RECIPES: dict[str, Recipe] = {
     "PATCH /v1/reviews/{review_id}": Recipe(lambda s: {"due_at": soon(5)}),
     "PUT /v1/reviews/{review_id}/completion": Recipe(lambda s: {"what_changed": s.words("a new lock")}),
     "PUT /v1/reviews/{review_id}/cancellation": Recipe(lambda s: {"reason": s.words("asked to wait")}),
+    "GET /v1/clients/{client_id}/releases": Recipe(),
+    "POST /v1/clients/{client_id}/releases": Recipe(signed),
+    "GET /v1/releases/{release_id}": Recipe(),
+    "PUT /v1/releases/{release_id}/revocation": Recipe(lambda s: {"how": "written"}, _release),
+    "GET /v1/legal-holds": Recipe(),
+    "POST /v1/legal-holds": Recipe(_hold_it),
+    "GET /v1/legal-holds/{hold_id}": Recipe(),
+    "PUT /v1/legal-holds/{hold_id}/lifting": Recipe(before=_held),
+    "POST /v1/clients/{client_id}/destruction": Recipe(_destroy),
+    "GET /v1/destructions": Recipe(),
+    "GET /v1/destructions/{destruction_id}": Recipe(),
+    "PUT /v1/destructions/{destruction_id}/approval": Recipe(before=_proposed),
+    "DELETE /v1/destructions/{destruction_id}": Recipe(before=_proposed),
     "GET /v1/audit-events": Recipe(),
     "GET /v1/audit-events/{sequence}/proof": Recipe(),
     "GET /v1/audit/checkpoint": Recipe(),

@@ -100,6 +100,18 @@ _OURS: dict[str, tuple[str, str]] = {
         "This parameter may be given only once.",
         "Este parámetro solo se puede indicar una vez.",
     ),
+    "release-over": (
+        "This release would be over already: it ends in the past, or 90 days after it was signed when no end is given.",
+        "Esta autorización ya habría terminado: su fin ha pasado, o a los 90 días de la firma si no se indica un fin.",
+    ),
+    "release-too-long": (
+        "A release lasts a year from the day it was signed at most. Choose an earlier end.",
+        "Una autorización dura como máximo un año desde el día en que se firmó. Elija un fin anterior.",
+    ),
+    "signed-ahead": (
+        "This day has not come yet. A release is signed before it is recorded.",
+        "Este día todavía no ha llegado. Una autorización se firma antes de registrarla.",
+    ),
     "takes-no-clients": (
         "This person is not an active advocate or supervisor, so cannot take this on. Choose somebody else.",
         "Esta persona no trabaja ahora en atención directa ni en supervisión y no puede encargarse. Elija a otra.",

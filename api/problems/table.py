@@ -64,6 +64,8 @@ _PLAN = "/v1/plans/3b9d7c64-12ab-4e5f-8c90-6a7b8c9d0e1f"
 _ITEM = "/v1/checklist-items/a4d2e6f8-0b1c-4d3e-9f5a-7b8c9d0e1f2a"
 _REVIEW = "/v1/reviews/d7e8f9a0-b1c2-4d3e-8f4a-5b6c7d8e9f0a"
 _TEMPLATE = "/v1/templates/6e5d4c3b-2a19-4f8e-9d7c-6b5a49382716"
+_DESTRUCTION = "/v1/destructions/0c9d8e7f-6a5b-4c3d-9e2f-1a0b9c8d7e6f"
+_HOLD = "/v1/legal-holds/4e3d2c1b-0a9f-4e8d-b7c6-5a4b3c2d1e0f"
 _USER = "/v1/users/1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 
 # -- 400: what was sent cannot be read ---------------------------------------------------------------------------------
@@ -488,6 +490,51 @@ _problem(
 )
 _problem(
     409,
+    "destruction-not-open",
+    ("This destruction is not open", "Esta destrucción no está abierta"),
+    (
+        "This proposal was carried out, withdrawn, or lapsed after 14 days. Nothing was done now.",
+        "Esta propuesta ya se llevó a cabo, se retiró o caducó a los 14 días. Ahora no se hizo nada.",
+    ),
+    (
+        (
+            "A proposal is carried out or withdrawn once, within 14 days, so that nobody approves what is no "
+            "longer meant."
+        ),
+        (
+            "Una propuesta se lleva a cabo o se retira una sola vez, en 14 días, para que nadie apruebe lo que "
+            "ya no se quiere."
+        ),
+    ),
+    (
+        "GET /v1/destructions/{id} shows how it ended. Propose it anew if it is still meant.",
+        "GET /v1/destructions/{id} muestra cómo terminó. Propóngala de nuevo si todavía se quiere.",
+    ),
+    request=f"PUT {_DESTRUCTION}/approval",
+)
+_problem(
+    409,
+    "destruction-proposed",
+    ("A destruction is proposed already", "Ya hay una destrucción propuesta"),
+    (
+        "A destruction of this record is proposed already and waits for a second person.",
+        "Ya se propuso destruir este expediente y falta que otra persona lo apruebe.",
+    ),
+    (
+        "One proposal at a time keeps it clear what is approved.",
+        "Con una sola propuesta a la vez queda claro qué se aprueba.",
+    ),
+    (
+        "GET /v1/destructions?state=proposed lists it. Withdraw it first to propose something else.",
+        "GET /v1/destructions?state=proposed la muestra. Para proponer otra cosa, retírela antes.",
+    ),
+    request=(
+        f"POST {_CLIENT}/destruction\nContent-Type: application/json\n\n"
+        '{"what": "everything", "reason": "client_asked"}'
+    ),
+)
+_problem(
+    409,
     "draft-exists",
     ("There is a draft already", "Ya hay un borrador"),
     (
@@ -564,6 +611,30 @@ _problem(
     ),
     request="POST /v1/clients\nIdempotency-Key: 7f3a-first-visit",
     retryable=True,
+)
+_problem(
+    409,
+    "legal-hold-stands",
+    ("A legal hold stands", "Hay una retención legal"),
+    (
+        "This record is under a legal hold, so nothing of it is destroyed. Nothing was changed.",
+        "Este expediente está bajo retención legal, así que no se destruye nada de él. No se cambió nada.",
+    ),
+    (
+        ("A court or a party may ask for it. What is or may be requested is never destroyed, whoever wants it gone."),
+        (
+            "Un tribunal o una parte puede pedirlo. Lo que se pide o se puede pedir no se destruye nunca, "
+            "quienquiera que lo desee."
+        ),
+    ),
+    (
+        "Talk to counsel. When the matter is over, an agency admin who did not place the hold lifts it.",
+        (
+            "Consulte con asesoría jurídica. Cuando el asunto termine, levanta la retención alguien que "
+            "administre y que no la haya impuesto."
+        ),
+    ),
+    request=f"PUT {_DESTRUCTION}/approval",
 )
 _problem(
     409,
@@ -645,6 +716,42 @@ _problem(
 )
 _problem(
     409,
+    "own-hold",
+    ("Nobody lifts her own hold", "Nadie levanta su propia retención"),
+    (
+        "You placed this legal hold. Another agency admin has to lift it.",
+        "Usted impuso esta retención legal. Tiene que levantarla otra persona que administre.",
+    ),
+    (
+        "Two people agree before what a court may ask for can be destroyed.",
+        "Antes de que se pueda destruir lo que un tribunal puede pedir, se ponen de acuerdo dos personas.",
+    ),
+    (
+        "Ask another agency admin.",
+        "Pídalo a otra persona que administre.",
+    ),
+    request=f"PUT {_HOLD}/lifting",
+)
+_problem(
+    409,
+    "own-proposal",
+    ("Nobody approves her own proposal", "Nadie aprueba su propia propuesta"),
+    (
+        "You proposed this destruction. Another agency admin has to approve it.",
+        "Usted propuso esta destrucción. Tiene que aprobarla otra persona que administre.",
+    ),
+    (
+        "What is destroyed does not come back, so it takes two people, whatever roles one of them holds.",
+        "Lo destruido no vuelve, así que hacen falta dos personas, tengan las funciones que tengan.",
+    ),
+    (
+        "Ask another agency admin; where there is none, whoever runs Waypost can be the second person.",
+        ("Pídalo a otra persona que administre; si no la hay, la segunda persona puede ser quien mantiene Waypost."),
+    ),
+    request=f"PUT {_DESTRUCTION}/approval",
+)
+_problem(
+    409,
     "own-role",
     ("Nobody changes her own roles", "Nadie cambia sus propias funciones"),
     (
@@ -702,6 +809,30 @@ _problem(
         "Búsquelo con GET /v1/clients/{id}/plans o haga un plan nuevo.",
     ),
     request=f"PUT {_ITEM}/completion",
+)
+_problem(
+    409,
+    "release-lives",
+    ("A release is still active", "Hay una autorización vigente"),
+    (
+        "A release of this client is still active, so her record is not destroyed. Nothing was changed.",
+        ("Esta persona tiene una autorización vigente, así que su expediente no se destruye. No se cambió nada."),
+    ),
+    (
+        ("Somebody may be told something on the strength of this record until the release ends or is taken back."),
+        (
+            "Hasta que la autorización termine o se retire, todavía se puede informar a alguien a partir de "
+            "este expediente."
+        ),
+    ),
+    (
+        "Ask the survivor. PUT /v1/releases/{id}/revocation takes a release back, or wait until it ends.",
+        (
+            "Pregúntele a ella. PUT /v1/releases/{id}/revocation retira una autorización; también puede "
+            "esperar a que termine."
+        ),
+    ),
+    request=f"PUT {_DESTRUCTION}/approval",
 )
 _problem(
     409,

@@ -142,18 +142,14 @@ def read_destruction(
 
 
 @router.put("/destructions/{destruction_id}/approval", summary="Approve a destruction, which carries it out")
-def approve(
-    destruction_id: UUID, db: Annotated[Workspace, Can(Permission.DESTRUCTION_APPROVE)]
-) -> DestructionOut:
+def approve(destruction_id: UUID, db: Annotated[Workspace, Can(Permission.DESTRUCTION_APPROVE)]) -> DestructionOut:
     """Carry it out, at once and for good; the answer is the certificate. Whoever proposed it cannot approve it.
     Refused while a legal hold stands or a release of hers is active."""
     return DestructionOut.of(db, Destruction.carry_out(db, destruction_id))
 
 
 @router.delete("/destructions/{destruction_id}", status_code=204, summary="Withdraw or decline a destruction")
-def delete_destruction(
-    destruction_id: UUID, db: Annotated[Workspace, Can(Permission.DESTRUCTION_PROPOSE)]
-) -> None:
+def delete_destruction(destruction_id: UUID, db: Annotated[Workspace, Can(Permission.DESTRUCTION_PROPOSE)]) -> None:
     """The proposal is taken back, or declined: nothing is destroyed. One that was carried out stays."""
     db.claim(Destruction, destruction_id).withdraw(db)
 

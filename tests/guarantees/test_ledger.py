@@ -32,6 +32,10 @@ UNLOGGED_READS = {
     "GET /v1/clients",  # ids and states only: names are in the caseload, which is logged
     "GET /v1/clients/{client_id}/assignments",
     "GET /v1/clients/{client_id}/plans",
+    "GET /v1/clients/{client_id}/releases",
+    "GET /v1/destructions",
+    "GET /v1/destructions/{destruction_id}",
+    "GET /v1/legal-holds",
     "GET /v1/plans/{plan_id}/progress",
     "GET /v1/reviews",
     "GET /v1/sessions",
@@ -48,6 +52,7 @@ WRITTEN_ELSEWHERE = {
     "alarm.many_clients_opened",
     "audit.verified",
     "checkpoint_key.rotated",
+    "client.purged",
     "integrity.failed",
     "keys.epoch_destroyed",
     "keys.replaced",

@@ -31,7 +31,15 @@ BEFORE = {
 }
 #: Permissions that are about clients: whoever sees no client holds none of them.
 ABOUT_CLIENTS = {p for p in Permission if p.split(":")[0] in {"client", "plan", "checklist", "review", "caseload"}}
-ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] == "assignment"}
+ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"assignment", "release"}}
+#: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates.
+BY_ID = {
+    "GET /v1/destructions",
+    "GET /v1/destructions/{destruction_id}",
+    "GET /v1/legal-holds",
+    "GET /v1/legal-holds/{hold_id}",
+    "POST /v1/clients/{client_id}/destruction",
+}
 
 
 def grants() -> str:
@@ -69,7 +77,9 @@ def test_every_route_asks_for_exactly_one_permission_or_is_public_on_purpose(api
 def test_a_path_to_a_client_asks_for_a_permission_about_clients(api: Api) -> None:
     """A route that names a client's row cannot be opened by a permission that says nothing of clients."""
     loose = [
-        o.name for o in operations(api.client.app) if OF_CLIENTS & {*o.parameters} and o.permission not in ABOUT_CLIENTS
+        o.name
+        for o in operations(api.client.app)
+        if OF_CLIENTS & {*o.parameters} and o.permission not in ABOUT_CLIENTS and o.name not in BY_ID
     ]
     assert not loose, "ask for a permission about clients: edit api/routes/"
 
@@ -111,7 +121,7 @@ def test_auditor_and_admin_never_reach_a_client(api: Api) -> None:
     clients = {value for name, value in scene.ids.items() if name in OF_CLIENTS}
     for who in ("aud", "ada"):
         for operation in operations(api.client.app):
-            if operation.name in PUBLIC or operation.method != "GET":
+            if operation.name in PUBLIC | BY_ID or operation.method != "GET":
                 continue
             answer = scene.send(operation, who)
             if OF_CLIENTS & {*operation.parameters}:
