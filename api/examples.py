@@ -108,7 +108,7 @@ MEMBERS: dict[str, Any] = {
     "prompt": "Which door, window or stairwell would you use?",
     "pronouns": "she/her",
     "purpose": "Asking for a protection order",
-    "reason": None,
+    "reason": "She asked for another day.",
     "recipient": "Legal Aid of Harbor County",
     "reference": "FA-27-1042",
     "recurrence": "P8W",
@@ -121,6 +121,5 @@ MEMBERS: dict[str, Any] = {
     "time_zone": "America/New_York",
     "title": "At home",
     "token_type": "Bearer",
-    "what": ["that she works with us", "the dates of two incidents"],
     "what_changed": None,
 }

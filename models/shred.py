@@ -64,7 +64,7 @@ def _prepared(table: sa.Table) -> _Table:
     hers = table.c[model_of(table).client_column() or ""] == CLIENT
     shown = [table.c[name] for name in ("id", "seal_rev") if name in table.c]
     look = sa.select(*shown).where(hers).order_by(table.c.id).with_for_update()
-    return _Table(table.name, Query(look), Change(sa.delete(table).where(hers)))
+    return _Table(str(table.name), Query(look), Change(sa.delete(table).where(hers)))
 
 
 def hold_all(db: "Workspace", client_id: UUID) -> list[tuple[_Table, list[Any]]]:

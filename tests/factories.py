@@ -231,7 +231,7 @@ def _victim(scene: Scene) -> None:
 def signed(scene: Scene) -> dict[str, Any]:
     """A release as it was signed."""
     told = {"recipient": scene.words("Legal Aid"), "purpose": scene.words("a protection order")}
-    return told | {"what": [scene.words("two dates")], "signed_on": "2026-11-01", "expires_at": soon(30)}
+    return told | {"what": [scene.words("two dates")], "signed_on": soon(-9)[:10], "expires_at": soon(30)}
 
 
 def _release(scene: Scene) -> None:

@@ -21,7 +21,7 @@ router = APIRouter(tags=["destruction"], route_class=Door)
 NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 #: What a certificate says of backups, by the agency's language.
 OF_BACKUPS = {
-    "en": "Backups made before this destruction may still hold the record and its wrapped keys. They can be opened "
+    "en": "Backups made before this destruction may still hold the record and its keys, encrypted. They can be opened "
     "until root key epoch {epoch}, and every epoch before it, is destroyed.",
     "es": "Las copias de seguridad hechas antes de esta destrucción pueden contener todavía el expediente y sus claves "
     "cifradas. Se pueden abrir hasta que se destruya la época {epoch} de la clave raíz y todas las anteriores.",
@@ -35,7 +35,7 @@ class DestructionIn(In):
     reason: DestructionReason
     urgent: bool = False
     """The record has to become unreadable in backups too as soon as possible: whoever runs Waypost then destroys the
-    root key epoch it was wrapped under."""
+    root key epoch its keys were under."""
 
 
 class DestructionFilter(Filter):
@@ -73,7 +73,7 @@ class DestructionOut(Out):
     last_on: date | None
     """The last day anything was entered or read."""
     key_epoch: int | None
-    """The newest root key epoch her keys were wrapped under."""
+    """The newest root key epoch her keys were under."""
     statement: str | None
     """What this means for backups, in the agency's language."""
 

@@ -269,7 +269,7 @@ class TestNames:
         """`plan.activated`, in order."""
         names = [action.name for action in Action]
         assert names == sorted(names), "alphabetise Action in models/ledger/action.py"
-        irregular = {"begun", "held", "made", "read", "reset"}
+        irregular = {"begun", "held", "made", "read", "reset", "withdrawn"}
         for action in Action:
             assert re.fullmatch(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*", action.value), action
             assert action.value.endswith("ed") or action.value.split(".")[1].split("_")[-1] in irregular, action
