@@ -247,10 +247,10 @@ _ADD_CLIENT = Insert(Client)
 _ADD_ASSIGNMENT = Insert(Assignment)
 
 _C, _A, _E = columns(Client), columns(Assignment), columns(ExternalId)
-_STATE = Query(
-    sa.select(_C.status).where(_C.id == sa.bindparam("client_id", type_=ID)).with_for_update(), Sight.ONE_CLIENT
-)
-_THERE = Query(sa.select(_C.id).where(_C.id == sa.bindparam("client_id", type_=ID)).with_for_update())
+# key_share: checks of foreign keys pass. A plan that is changed twice in a unit has its client checked, after the plan.
+_HERS = _C.id == sa.bindparam("client_id", type_=ID)
+_STATE = Query(sa.select(_C.status).where(_HERS).with_for_update(key_share=True), Sight.ONE_CLIENT)
+_THERE = Query(sa.select(_C.id).where(_HERS).with_for_update(key_share=True))
 
 
 def clients_of(db: "Workspace", status: Iterable[ClientStatus], most: int, after: UUID | None) -> list[Client]:

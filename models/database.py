@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from models.access import PLATFORM, Actor, Kind
 from models.engine import DeadConnection, ends_transaction, make_engine, translated, worth_another_try
-from models.errors import Forbidden, NotFound, SealError, TooManyClients
+from models.errors import Forbidden, KeyMissing, NotFound, SealError, TooManyClients
 from models.ledger.book import Origin
 from models.vault.keys import Vault
 from models.watch import Watch
@@ -125,8 +125,9 @@ class Database:
         driver.execute("RELEASE SAVEPOINT unit")
         return kept
 
-    def _in_transaction(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace | None:
-        """PostgreSQL: one unit, one transaction; a denial is kept in a second one."""
+    def _in_transaction(self, connection: sa.Connection, unit: Unit[Any], *, again: bool = False) -> Workspace | None:
+        """PostgreSQL: one unit, one transaction; a denial is kept in a second one. A unit that found no key for a row
+        it had read is run once more: both may have been destroyed in between."""
         with connection.begin() as transaction:
             db = self._workspace(connection, unit)
             try:
@@ -140,6 +141,8 @@ class Database:
                 refused: Exception | None = error
             else:
                 refused = None
+        if isinstance(refused, KeyMissing) and not again:
+            return self._in_transaction(connection, unit, again=True)
         if refused is not None:
             with connection.begin():
                 return self._refuse(connection, unit, db.actor, refused)

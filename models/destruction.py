@@ -136,9 +136,9 @@ class Destruction(AgencyRecord, table=True):
 
     def destroy(self, db: "Workspace") -> None:
         """Do it. Only `carry_out` calls this, which holds the client and has asked everything."""
-        self.first_on, self.last_on = _days(db, self.client_id)
+        days = _days(db, self.client_id)
         gone = (shred if self.what is Extent.EVERYTHING else purge)(db, self.client_id)
-        self.counts, self.key_epoch = gone.counts, gone.key_epoch
+        (self.first_on, self.last_on), self.counts, self.key_epoch = days, gone.counts, gone.key_epoch
         self.carried_out_at, self.approved_by_id = db.now, db.actor.id
         self._record(db, Action.DESTRUCTION_APPROVED)
         db.flush()

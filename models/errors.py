@@ -107,6 +107,11 @@ class SealError(DomainError):
         super().__init__()
 
 
+class KeyMissing(SealError):
+    """The key a cell names is not there: destroyed, with the row, after the row was read; or it never was. PostgreSQL
+    runs the unit once more, and what is missing twice is damage."""
+
+
 class KeyRetired(Exception):
     """A key was replaced or destroyed while a unit sealed under it. Nothing was kept; the unit is run once more."""
 

@@ -24,6 +24,8 @@ from sqlmodel import SQLModel
 from models.access import PLATFORM, Reach
 from models.base import ID, MODELS, model_of, uuid_of
 from models.errors import NotFound, SealError
+from models.base import ID, model_of, uuid_of
+from models.errors import KeyMissing, NotFound, SealError
 from models.vault import cells
 from models.vault.sealed import sealed_fields
 
@@ -249,7 +251,7 @@ class _SealedColumn:
                 continue
             cipher = keys.get(cell[1:9] + subject)
             if cipher is None:
-                raise SealError
+                raise KeyMissing
             values.append(cells.open_(cipher, cell, column.at(row_id, seal_rev)))
             opened[row_id] = subject
         if opened:

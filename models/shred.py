@@ -63,15 +63,17 @@ def client_tables() -> list[_Table]:
 def _prepared(table: sa.Table) -> _Table:
     hers = table.c[model_of(table).client_column() or ""] == CLIENT
     shown = [table.c[name] for name in ("id", "seal_rev") if name in table.c]
-    look = sa.select(*shown).where(hers).order_by(table.c.id).with_for_update()
+    looked_at = sa.select(*shown).where(hers).order_by(table.c.id)
+    look = looked_at.with_for_update(key_share=table.name == "clients")  # as models.client.lock holds her row
     return _Table(str(table.name), Query(look), Change(sa.delete(table).where(hers)))
 
 
 def hold_all(db: "Workspace", client_id: UUID) -> list[tuple[_Table, list[Any]]]:
     """Lock every row of a client: its id and seal_rev by table. The caller locked her own row.
 
-    Containers are locked before what they contain (decision 12). A row that points at a locked one cannot be added, so
-    what the last lock shows is all there is; whoever waited for one of them sees what came of it.
+    Containers are locked before what they contain (decision 12). Nothing can be added to a locked one: whoever adds to
+    a client holds her row, and checks of foreign keys wait for the others. So what the last lock shows is all there is,
+    and a row added in any other way makes the database refuse the whole unit.
     """
     with db.blindly():
         return [(table, db.rows(table.lock, client_id=client_id)) for table in client_tables()]

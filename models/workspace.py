@@ -95,7 +95,7 @@ class Workspace:
 
     def claim(self, model: type[R], row_id: UUID, version: int | None = None) -> R:
         """The row, locked for change. With a version: Stale unless it is the row's now (If-Match)."""
-        wanted = sa.select(model).where(columns(model).id == row_id).with_for_update()
+        wanted = sa.select(model).where(columns(model).id == row_id).with_for_update(key_share=True)
         found = self.all(wanted.execution_options(populate_existing=True))
         if not found:
             raise NotFound

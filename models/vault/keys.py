@@ -18,6 +18,7 @@ from sqlmodel import Field
 
 from models.base import BYTES, ID, INSTANT, Record, columns, id_field, instant_field, table_of, within
 from models.errors import KeyRefused, KeyRetired, SealError, WrapRefused
+from models.errors import KeyMissing, KeyRefused, KeyRetired, SealError
 from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, unwrap, wrap
 from models.vault.notes import Notary
@@ -284,7 +285,7 @@ class KeyRing:
         """The cipher one cell names. Raises SealError for an unknown key or somebody else's."""
         cipher = self.openers([cell]).get(kid_of(cell) + subject_id.bytes)
         if cipher is None:
-            raise SealError
+            raise KeyMissing
         return cipher
 
     def sealer(self, subject_id: UUID, seals: int) -> tuple[bytes, AESGCM]:
@@ -317,7 +318,7 @@ class KeyRing:
         purposes = ["agency"] if subject_id == self._db.agency_id else ["client", CANARY]
         rows = self._db.rows(_CURRENT, subject_id=subject_id, purposes=purposes)
         if not rows:
-            raise SealError
+            raise KeyMissing
         kid, cipher = rows[0].kid, self._open(rows[0])
         self._fresh[kid], self._fresh_of[subject] = (subject, cipher), kid
         return kid, cipher

@@ -53,7 +53,9 @@ class TestPlace:
         held = hold(api, one)
         keys, table = table_of(DataKey), table_of(LegalHold)
         with behind(urls.superuser) as db:
-            cell = bytes(db.execute(sa.select(table.c.reason_sealed).where(table.c.id == UUID(held["id"]))).scalar_one())
+            cell = bytes(
+                db.execute(sa.select(table.c.reason_sealed).where(table.c.id == UUID(held["id"]))).scalar_one()
+            )
             whose = db.execute(sa.select(keys.c.subject_id).where(keys.c.kid == cell[1:9])).scalar_one()
         assert str(whose) == one
 
