@@ -23,8 +23,6 @@ from sqlmodel import SQLModel
 
 from models.access import PLATFORM, Reach
 from models.base import ID, MODELS, model_of, uuid_of
-from models.errors import NotFound, SealError
-from models.base import ID, model_of, uuid_of
 from models.errors import KeyMissing, NotFound, SealError
 from models.vault import cells
 from models.vault.sealed import sealed_fields

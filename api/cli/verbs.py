@@ -183,6 +183,35 @@ def user_unlock(email: Address, as_json: Json = False) -> int:
     return finish(lambda: it.unlock(email), as_json=as_json)
 
 
+client = _group("client", "A client's record: destroy it as the second person, show the certificate.")
+
+
+@client.command("destroy")
+def client_destroy(
+    named: Annotated[str, typer.Argument(metavar="ID", help="The client's id, or the proposal's.")],
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="Also destroy the root epochs her keys were under: older backups die.")
+    ] = False,
+    sure: Annotated[bool, typer.Option("--yes", help="You know that it cannot be undone.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Carry out what somebody else proposed, and print the certificate."""
+    from api.cli import clients as it
+
+    return finish(lambda: it.destroy(named, urgent=urgent, sure=sure), as_json=as_json)
+
+
+@client.command("certificate")
+def client_certificate(
+    named: Annotated[str, typer.Argument(metavar="ID", help="The client's id, or the destruction's.")],
+    as_json: Json = False,
+) -> int:
+    """Print the certificate of a destruction."""
+    from api.cli import clients as it
+
+    return finish(lambda: it.certificate(named), as_json=as_json)
+
+
 content = _group("content", "The library of templates: check the files, load them.")
 
 

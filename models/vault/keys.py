@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlmodel import Field
 
 from models.base import BYTES, ID, INSTANT, Record, columns, id_field, instant_field, table_of, within
-from models.errors import KeyRefused, KeyRetired, SealError, WrapRefused
-from models.errors import KeyMissing, KeyRefused, KeyRetired, SealError
+from models.errors import KeyMissing, KeyRefused, KeyRetired, SealError, WrapRefused
 from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, unwrap, wrap
 from models.vault.notes import Notary

@@ -101,7 +101,7 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert "Usage: " in ran.stdout
 
 
-_GROUPS = ("db", "agency", "user", "content", "keys", "audit")
+_GROUPS = ("db", "agency", "client", "user", "content", "keys", "audit")
 
 
 def test_new_agency_works(program: Program) -> None:
