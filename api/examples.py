@@ -58,6 +58,7 @@ BODIES: dict[str, Any] = {
     "RevocationIn": {"how": "oral"},
     "ReviewIn": {"due_at": "2027-01-29T15:00:00Z", "recurrence": "P8W"},
     "ReviewPatch": {"due_at": "2027-02-05T15:00:00Z"},
+    "SearchIn": {"query": "wren ald"},
     "SectionIn": {"key": "technology"},
     "SectionPatch": {"choice": "later"},
     "SessionIn": {"email": "ana@harbor.example", "password": "a lantern above the harbour wall"},

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field
 
+from models import search_index
 from models.access import Reach
 from models.base import (
     BYTES,
@@ -98,6 +99,7 @@ class Client(AgencyRecord, table=True):
         client_id = uuid4()
         db.keys.create(client_id, purpose)
         db.create_many(_ADD_CLIENT, Action.CLIENT_CREATED, [{"id": client_id, "created_at": db.now} | values])
+        search_index.follow(db, client_id, values.get("alias"), values.get("legal_name"))
         return client_id
 
     def update(self, db: "Workspace", **changes: Any) -> None:
@@ -117,6 +119,8 @@ class Client(AgencyRecord, table=True):
             setattr(self, name, value)
         if not (self.alias or self.legal_name):
             raise Invalid(Fault("/alias", "name-needed", "A client needs an alias or a legal name."))
+        if {"alias", "legal_name"} & changes.keys():
+            search_index.follow(db, self.id, self.alias, self.legal_name)
         db.record(Action.CLIENT_UPDATED, self, *fields)
 
     def close(self, db: "Workspace", reason: str) -> None:

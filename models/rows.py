@@ -178,11 +178,12 @@ def _walled_tables(statement: Any) -> list[tuple[Any, bool]]:
 class Query:
     """A SELECT built once; its result is a list of named tuples."""
 
-    def __init__(self, statement: Any, sight: Sight = Sight.EACH_ROW) -> None:
+    def __init__(self, statement: Any, sight: Sight = Sight.EACH_ROW, *, closed: bool = False) -> None:
+        """`closed`: rows come as the driver gives them, cells unopened and ids as 16 bytes (for models/search.py)."""
         names = tuple(statement.selected_columns.keys())
         self._width = len(names)
-        self._sight = sight
-        self._statement, self._sealed = _with_bindings(statement)
+        self._sight, self._closed = sight, closed
+        self._statement, self._sealed = (statement, ()) if closed else _with_bindings(statement)
         fields = [n.removesuffix("_sealed") for n in names]
         row = namedtuple("Row", fields)  # type: ignore[misc]  # noqa: PYI024 - names known at run time
         self._make = partial(tuple.__new__, row)  # what row._make does, without a call of Python's
@@ -195,8 +196,8 @@ class Query:
             db.must_see(params["client_id"])
         compiled = self._variants.get((db.dialect.name, db.reach)) or self._variant(db)
         found = compiled.execute(db.driver, params | {"agency_id": db.agency_id, "actor_id": db.actor.id}).fetchall()
-        if not found:
-            return []
+        if not found or self._closed:
+            return list(found)
         columns: list[Any] = list(zip(*found, strict=True))
         for s in self._sealed:
             columns[s.at] = s.open(db, columns)

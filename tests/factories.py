@@ -341,6 +341,7 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /v1/templates/{template_id}/retirement": Recipe(before=_retire),
     "GET /v1/clients": Recipe(),
     "POST /v1/clients": Recipe(lambda s: {"alias": s.words("Lark"), "contact": _contact(s)}),
+    "POST /v1/clients/search": Recipe(lambda s: {"query": s.words("Wren")}),
     "GET /v1/clients/{client_id}": Recipe(),
     "PATCH /v1/clients/{client_id}": Recipe(_client_change),
     "PUT /v1/clients/{client_id}/closure": Recipe(lambda s: {"reason": s.words("moved away")}),

@@ -369,3 +369,18 @@ def audit_export(
     from api.cli import ledger as it
 
     return finish(lambda: it.export(folder, agency), as_json=as_json)
+
+
+search = _group("search", "The search for clients by name.")
+
+
+@search.command("index")
+def search_index(
+    agency: Annotated[str, typer.Option("--agency", help="The agency's id or name.")],
+    off: Annotated[bool, typer.Option("--off", help="Take the index away.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Index the full names of an agency with more than some 20,000 clients; docs/search.md says what it gives away."""
+    from api.cli import search as it
+
+    return finish(lambda: it.drop_index(agency) if off else it.build_index(agency), as_json=as_json)

@@ -22,6 +22,7 @@ from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, unwrap, wrap
 from models.vault.notes import Notary
 from models.vault.roots import RootKeys
+from models.vault.scan import ScanKeys
 from models.vault.service import ServiceKeys
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class Vault:
         self._ciphers: OrderedDict[bytes, tuple[bytes, AESGCM]] = OrderedDict()  # by agency | kid
         self._current: dict[bytes, bytes] = {}  # agency | subject -> kid
         self._canaries: set[bytes] = set()  # agency | subject, of every canary's key opened here
+        self.scanned = ScanKeys()
 
     @property
     def notary(self) -> Notary:
@@ -232,6 +234,7 @@ class Vault:
             for held in (self._ciphers, self._current):
                 for key in [key for key in held if key.startswith(agency)]:
                     del held[key]
+        self.scanned.forget(agency)
 
     def forget(self) -> None:
         """Drop every opened key (when tests change the tables underneath)."""
@@ -242,6 +245,7 @@ class Vault:
             self._ciphers.clear()
             self._current.clear()
             self._canaries.clear()
+        self.scanned.forget()
 
 
 class KeyRing:
@@ -252,6 +256,7 @@ class KeyRing:
         self._turn: int | None = None  # as this unit read it
         self._newest: int | None = None
         self._seals: dict[bytes, int] = {}  # kid -> cells sealed in this unit
+        self._scanned: dict[bytes, bytes] = {}
         self._fresh: dict[bytes, tuple[bytes, AESGCM]] = {}  # opened or made in this unit
         self._fresh_of: dict[bytes, bytes] = {}  # subject -> the kid its new cells are sealed under
         self._keks: dict[int, bytes] = {}
@@ -286,6 +291,18 @@ class KeyRing:
         if cipher is None:
             raise KeyMissing
         return cipher
+
+    def for_scanning(self, kids: set[bytes]) -> dict[bytes, bytes]:
+        """Subject id and key, 16 and 32 bytes in one, by kid: of these that there are, and others that are kept. For
+        models/vault/scan.py, which shows nothing of what it opens."""
+        self._read_turn()
+        kept = self._vault.scanned.of(self._agency)
+        missing = list(kids - kept.keys())
+        if not missing:
+            return kept
+        found = {row.kid: row.subject_id.bytes + self._unwrap(row) for row in self._db.rows(_BY_KID, kids=missing)}
+        self._scanned |= found
+        return kept | found
 
     def sealer(self, subject_id: UUID, seals: int) -> tuple[bytes, AESGCM]:
         """The current key of a subject, to seal so many cells. Raises SealError when it has none (destroyed, or never
@@ -391,6 +408,8 @@ class KeyRing:
             self._vault.keep_canary(self._agency, subject)
         if self._vault.turn_of(self._db.agency_id) != self._turn:
             return
+        if self._scanned:
+            self._vault.scanned.keep(self._agency, self._scanned)
         for epoch, kek in self._keks.items():
             self._vault.keep_kek(self._db.agency_id, epoch, kek, newest=epoch == self._newest)
         for kid, (subject, cipher) in self._fresh.items():

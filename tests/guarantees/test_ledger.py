@@ -60,6 +60,8 @@ WRITTEN_ELSEWHERE = {
     "keys.rotated",
     "keys.rotation_begun",
     "record.disclosed",
+    "search_index.completed",
+    "search_index.dropped",
     "session.family_revoked",
     "session.refused",
     "setup_link.returned",
