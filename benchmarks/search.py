@@ -123,7 +123,10 @@ def _index(scene: Scene) -> None:
     """What `python -m api search index` does."""
 
     def whole(db: Workspace) -> None:
-        building = search.begin_index(db)
+        counted = search.Counted(frozenset())
+        while counted.after is not None:
+            counted = search.count_names(db, counted)
+        building = search.begin_index(db, counted)
         while search.index_batch(db, building.version):
             pass
         search.complete_index(db, building.version)

@@ -99,9 +99,10 @@ class Search:
     def _by_full_name(self, db: "Workspace") -> "Search | None":
         """Who has exactly this full name, by the agency's index; None when nobody, or there is no index. Asked only
         for people who see every client: for others its time would tell of clients they do not see."""
-        if db.reach is not Reach.AGENCY or not self.wanted.whole or (index := search_index.ready(db)) is None:
+        name = search_index.indexed(self.wanted.whole)
+        if db.reach is not Reach.AGENCY or not name or (index := search_index.ready(db)) is None:
             return None
-        bucket = search_index.bucket_of(db, index.version, index.bits, self.wanted.whole)
+        bucket = search_index.bucket_of(db, index.version, index.bits, name)
         looked = self._look_at(db, db.rows(_IN_BUCKET, of_version=index.version, of_bucket=bucket))
         best = [fit for fit in looked.best if fit[0][:2] == (0, 0)]
         return replace(looked, best=best, found=len(best)) if best else None
@@ -135,10 +136,26 @@ class Building:
     left: int
 
 
-def begin_index(db: "Workspace") -> Building:
+@dataclass(frozen=True)
+class Counted:
+    """The different full names met so far, as numbers that mean nothing outside this process; the client looked at
+    last, None when all were."""
+
+    names: frozenset[int]
+    after: UUID | None = START
+
+
+def count_names(db: "Workspace", counted: Counted) -> Counted:
+    """Count on, a stretch of clients further. A version that was interrupted has its size already."""
+    rows = [] if search_index.unfinished(db) else db.rows(_STRETCH, after=counted.after, most=STRETCH)
+    found = {hash(search_index.indexed(name)) for _, names in Opened(db, rows).names for name in names}
+    after = uuid_of(rows[-1][0]) if len(rows) == STRETCH else None
+    return Counted(counted.names | found - {hash("")}, after)
+
+
+def begin_index(db: "Workspace", counted: Counted) -> Building:
     """Begin a new version, or go on with one that was interrupted."""
-    everybody = db.one(_REST, after=START).clients
-    index = search_index.begin(db, everybody)
+    index = search_index.begin(db, len(counted.names))
     return Building(index.version, db.one(_REST, after=index.built_to_id).clients)
 
 

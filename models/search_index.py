@@ -76,15 +76,22 @@ _EMPTY = Change(sa.delete(table_of(SearchBucket)).where(_B.version == _VERSION))
 _DROP = Change(sa.delete(table_of(SearchIndex)).where(_I.version == _VERSION))
 
 
-def bits_for(clients: int) -> int:
-    """So many bits that a bucket holds at least four clients on average, eight at most: what is rounded up instead
-    would leave one bucket in sixteen empty, and an empty bucket says who was never here."""
-    return max(0, (clients // EACH).bit_length() - 1)
+def bits_for(names: int) -> int:
+    """So many bits that a bucket holds four to eight of the different names on average: with fewer, too many buckets
+    would be empty, and an empty one says who was never here."""
+    return max(0, (names // EACH).bit_length() - 1)
+
+
+def indexed(name: str | None) -> str:
+    """A name as it goes into the index, or "": a single word is left out, because many share it, and how many clients
+    share a bucket would then tell which word it is."""
+    text = whole(name or "")
+    return text if " " in text else ""
 
 
 def bucket_of(db: "Workspace", version: int, bits: int, name: str) -> int:
-    """The bucket of a full name: the first bits of an HMAC under a key of this agency and version alone."""
-    return int.from_bytes(db.keys.tag(f"search-name/{version}", whole(name))[:8]) >> (64 - bits)
+    """The bucket of an indexed name: the first bits of an HMAC under a key of this agency and version alone."""
+    return int.from_bytes(db.keys.tag(f"search-name/{version}", name)[:8]) >> (64 - bits)
 
 
 def indexes(db: "Workspace") -> list[Any]:
@@ -103,8 +110,8 @@ def put(db: "Workspace", index: Any, names: dict[UUID, Iterable[str | None]]) ->
     made = {
         (client_id, bucket_of(db, index.version, index.bits, name))
         for client_id, hers in names.items()
-        for name in hers
-        if name and whole(name)
+        for name in map(indexed, hers)
+        if name
     }
     rows = [{"client_id": client_id, "version": index.version, "bucket": bucket} for client_id, bucket in sorted(made)]
     if rows:
@@ -118,13 +125,18 @@ def follow(db: "Workspace", client_id: UUID, *names: str | None) -> None:
         put(db, index, {client_id: names})
 
 
-def begin(db: "Workspace", clients: int) -> Any:
-    """The version being built: one that was interrupted, or a new one for so many clients."""
-    made = indexes(db)
-    if not made or made[-1].ready:
-        version = made[-1].version + 1 if made else 1
-        db.insert(_BEGIN, [{"version": version, "bits": bits_for(clients)}])
-    return indexes(db)[-1]
+def unfinished(db: "Workspace") -> Any | None:
+    """The version whose building was interrupted, if there is one."""
+    return next((index for index in indexes(db) if not index.ready), None)
+
+
+def begin(db: "Workspace", names: int) -> Any:
+    """The version being built: one that was interrupted, or a new one for so many different names."""
+    if (there := unfinished(db)) is not None:
+        return there
+    version = max((index.version for index in indexes(db)), default=0) + 1
+    db.insert(_BEGIN, [{"version": version, "bits": bits_for(names)}])
+    return unfinished(db)
 
 
 def hold(db: "Workspace", version: int) -> Any:

@@ -1,6 +1,7 @@
 """The index over full names that a very large agency may switch on, and off again."""
 
 import time
+from functools import partial
 from uuid import UUID
 
 from api.cli.house import House, open_house
@@ -14,12 +15,15 @@ def build_index(agency: str) -> Answer:
     """Build a version from the names there are, while the service goes on, and ask it from then on."""
     with open_house() as house:
         agency_id = house.agency(agency).agency_id
-        building = house.within(agency_id, search.begin_index)
+        counted = search.Counted(frozenset())
+        while counted.after is not None:
+            counted = house.within(agency_id, partial(search.count_names, counted=counted))
+        building = house.within(agency_id, partial(search.begin_index, counted=counted))
         _await_writers(house, agency_id)
         with bar("Putting names into buckets", building.left) as done:
-            while batch := house.within(agency_id, lambda db: search.index_batch(db, building.version)):
+            while batch := house.within(agency_id, partial(search.index_batch, version=building.version)):
                 done(batch)
-        index = house.within(agency_id, lambda db: search.complete_index(db, building.version))
+        index = house.within(agency_id, partial(search.complete_index, version=building.version))
     data = {"agency": str(agency_id), "version": index.version, "buckets": 1 << index.bits}
     line = f"Full names are looked up in version {index.version} of the index, of {1 << index.bits} buckets"
     return Answer(data, [f"{line}. Take it away with: search index --agency {agency_id} --off"])

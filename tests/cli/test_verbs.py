@@ -47,6 +47,8 @@ ENDING = [
     ("audit", "checkpoint"),
     ("audit", "prove", "0", "--agency", "Harbor"),
     ("keys", "rotate-checkpoint-key"),
+    ("search", "index", "--agency", "Harbor"),
+    ("search", "index", "--agency", "Harbor", "--off"),
 ]
 
 
@@ -101,7 +103,7 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert "Usage: " in ran.stdout
 
 
-_GROUPS = ("db", "agency", "client", "user", "content", "keys", "audit")
+_GROUPS = ("db", "agency", "client", "user", "content", "keys", "audit", "search")
 
 
 def test_new_agency_works(program: Program) -> None:
