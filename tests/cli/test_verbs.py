@@ -25,7 +25,7 @@ from models.user import User
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
 from tests.postgres import Urls, _wheel
-from tests.world import World
+from tests.world import PASSWORD, World
 
 SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
 POSTGRESQL = pytest.mark.parametrize("kind", ["postgresql"])
@@ -355,3 +355,25 @@ def test_keys_are_made_once(program: Program, empty: Program) -> None:
     empty("keys", "new").refused("is there already")
     assert [file.name for file in folder.iterdir()] == ["root.json"]
     assert (folder / "root.json").read_bytes() == before
+
+
+def test_search_index_is_built_asked_and_taken_away(program: Program, world: World) -> None:
+    """Built twice, dropped twice: each says what it did, and a running service finds people throughout."""
+    for name in ("Wren Alder", "Wren Alders", "Wren"):
+        world.client(legal_name=name)
+    world.database.engine.dispose()
+    with program.serving() as service, service.sign_in("sol@harbor.example", PASSWORD) as sol:
+
+        def found() -> tuple[int, bool]:
+            answer = sol.post("/v1/clients/search", json={"query": "wren alder"}).json()
+            return len(answer["data"]), answer["more"]
+
+        assert found() == (2, False)
+        built = sound(program("search", "index", "--agency", "Harbor", "--json")).json
+        assert (built["version"], built["buckets"]) == (1, 1)
+        assert found() == (1, True)
+        assert "version 2" in sound(program("search", "index", "--agency", "Harbor")).out
+        gone = sound(program("search", "index", "--agency", "Harbor", "--off", "--json")).json
+        assert gone["entries_deleted"] == 2
+        assert "no index" in sound(program("search", "index", "--agency", "Harbor", "--off")).out
+        assert found() == (2, False)

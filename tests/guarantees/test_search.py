@@ -121,7 +121,7 @@ class TestWhatIsStored:
         assert right <= len(stored) / 100, f"{right} of {len(stored)} guessed"
 
         others = Names(seed=8)
-        strangers = [n for n in {whole(others.one()) for _ in range(3_000)} if n not in {whole(n) for n in names}]
+        strangers = list({whole(others.one()) for _ in range(3_000)} - {whole(name) for name in names})
         assert len(strangers) > 1_000
         fall = partial(_buckets_of, index=index, names=strangers)
         taken = sum(bucket in held for bucket in world.system(fall))
