@@ -40,6 +40,13 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
         command.upgrade(config(connection), revision)
 
 
+def upgrade_on(connection: sa.Connection, revision: str = "head") -> None:
+    """The same inside a transaction of the caller's: nothing is kept unless that is committed."""
+    from alembic import command
+
+    command.upgrade(config(connection), revision)
+
+
 def downgrade(engine: sa.Engine, revision: str = "base") -> None:
     """Take migrations back, with what they held. For tests and emergencies."""
     from alembic import command

@@ -136,6 +136,10 @@ class Record(SQLModel):
     directory: ClassVar[bool] = False
     #: Rows that serve the machinery and tell nothing of their own: keys, log, idempotency, sessions.
     machinery: ClassVar[bool] = False
+    #: Backups keep these rows beside the keys: they are restored from the newest copy and never go back in time.
+    kept_with_keys: ClassVar[bool] = False
+    #: Rows of the day, in no backup: after a restore everybody signs in anew.
+    of_the_day: ClassVar[bool] = False
 
     @classmethod
     def client_column(cls) -> str | None:

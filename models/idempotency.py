@@ -23,6 +23,7 @@ class IdempotencyKey(Record, table=True):
 
     __tablename__ = "idempotency_keys"
     machinery: ClassVar[bool] = True
+    of_the_day: ClassVar[bool] = True
     __table_args__ = (sa.Index("ix_idempotency_keys_age", "agency_id", "created_at"), {"sqlite_with_rowid": False})
 
     agency_id: UUID = id_field(primary_key=True)

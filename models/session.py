@@ -35,6 +35,7 @@ class SignInSession(AgencyRecord, table=True):
 
     __tablename__ = "sessions"
     machinery: ClassVar[bool] = True
+    of_the_day: ClassVar[bool] = True
     __table_args__ = (
         within("user_id", "users"),
         sa.Index("ix_sessions_user", "agency_id", "user_id", "opened_at"),

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -23,6 +23,7 @@ class SetupLink(AgencyRecord, table=True):
     """A link's hash; the platform's row."""
 
     __tablename__ = "setup_links"
+    of_the_day: ClassVar[bool] = True
 
     token_hash: bytes = Field(sa_type=BYTES)
     expires_at: datetime = instant_field()

@@ -1,11 +1,11 @@
-"""The SQLite file of an installation: there, sound, served by one process, never silently another one, backed up."""
+"""The SQLite file of an installation: there, sound, served by one process, never silently another one."""
 
 import fcntl
-import hashlib
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from api.cli.say import PROGRAM, Trouble
+from models.backup.halves import sync
 
 
 class EmbeddedFile:
@@ -58,7 +59,10 @@ class EmbeddedFile:
             raise Trouble(
                 f"The database file {self.path} is damaged",
                 "Serving it could spread the damage and lose what can still be saved",
-                self._mend(f"set the file aside and restore a file made by {PROGRAM} db backup"),
+                self._mend(
+                    f"set the file aside and restore what {PROGRAM} db backup made",
+                    f"mkdir {self.path.parent}/aside && mv {self.path}* {self.path.parent}/aside/ && ",
+                ),
             )
 
     def lock(self) -> None:
@@ -95,18 +99,37 @@ class EmbeddedFile:
             event.listen(engine, moment, must_be_same, insert=True)
         return same
 
-    def backup(self, target: Path) -> str:
-        """Copy the database while it is used into a 0600 file, check the copy, and put its SHA-256 beside it."""
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = target.with_name(f".{target.name}.part")
-        part.unlink(missing_ok=True)
-        with closing(self._open()) as source, closing(sqlite3.connect(part)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
-        EmbeddedFile(part).must_be_sound()
-        part.chmod(0o600)
-        part.replace(target)
-        return seal_backup(target)
+    @contextmanager
+    def replaced(self) -> Iterator[Path]:
+        """A new file to fill, which takes this one's place when the block ends well and is gone when it does not.
+        Trouble when this one holds anything by then."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=f".{self.path.name}.") as folder:
+            made = EmbeddedFile(Path(folder) / self.path.name)
+            yield made.path
+            made.fold()
+            sync(made.path)
+            self.must_be_empty()
+            for left in ("-wal", "-shm"):  # of a file that is gone: replayed over the new one they would damage it
+                Path(f"{self.path}{left}").unlink(missing_ok=True)
+            made.path.replace(self.path)
+        sync(self.path.parent)
+
+    def must_be_empty(self) -> None:
+        """Trouble when the file holds a table, or is no database."""
+        if not self.path.exists():
+            return
+        try:
+            with closing(self._open()) as connection:
+                found = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+        except sqlite3.DatabaseError:
+            found = 1
+        if found:
+            raise Trouble(
+                f"The database file {self.path} is not empty",
+                "What is there would be lost or mixed with what comes, so nothing was changed",
+                f"mkdir {self.path.parent}/aside && mv {self.path}* {self.path.parent}/aside/, then the same again",
+            )
 
     def fold(self) -> None:
         """Bring what still stands in the write-ahead log into the file, so that the file alone is the database."""
@@ -123,23 +146,14 @@ class EmbeddedFile:
             return None
         return found.st_dev, found.st_ino
 
-    def _mend(self, otherwise: str) -> str:
-        newest = max(self.backups.glob("*.db"), key=lambda file: file.stat().st_mtime, default=None)
-        # A write-ahead log left beside the old file belongs to the old file: replayed over the copy it would damage it.
-        return f"rm -f {self.path}-wal {self.path}-shm && cp {newest} {self.path}" if newest else otherwise
+    def _mend(self, otherwise: str, first: str = "") -> str:
+        """The way back to the newest backup, when there is one beside the file."""
+        data = _newest(self.backups, "data.db")
+        keys = _newest(self.backups, "keys.db")
+        return f"{first}{PROGRAM} db restore check --data {data} --keys {keys}" if data else otherwise
 
 
-def seal_backup(target: Path) -> str:
-    """Make a finished backup durable and put its SHA-256 beside it for sha256sum --check. Returns it in hex."""
-    with target.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n")
-    _sync(target)
-    _sync(target.parent)
-    return digest
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
+def _newest(backups: Path, half: str) -> Path | None:
+    """The youngest folder that holds this half of a backup."""
+    found = (file.parent for file in backups.glob(f"[!.]*/{half}"))
+    return max(found, key=lambda folder: folder.stat().st_mtime, default=None)

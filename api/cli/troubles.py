@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from api.cli.say import PROGRAM, Trouble
+from models.backup import Refused
 from models.content import ContentError
 from models.errors import DomainError, Invalid, KeyRefused, KeysAway, Unavailable
 
@@ -104,6 +105,10 @@ def _content(error: ContentError) -> Trouble:
     return Trouble(error.lines[0], "Content with a fault is not loaded", f"{PROGRAM} content lint")
 
 
+def _backup(error: Refused) -> Trouble:
+    return Trouble(error.what, error.why, error.next_step)
+
+
 def _file(error: OSError) -> Trouble:
     what = f"{error.strerror or type(error).__name__}: {error.filename or 'no file named'}"
     return Trouble(what, "The command needs it", f"mend that, then the same command again; or {PROGRAM} doctor")
@@ -119,6 +124,7 @@ _KNOWN: tuple[tuple[Any, Callable[[Any], Trouble]], ...] = (
     (SettingsError, _unreadable),
     ((sa.exc.NoSuchModuleError, sa.exc.ArgumentError), _address),
     (ContentError, _content),
+    (Refused, _backup),
     (AWAY, _database),
     (DomainError, _refused),
     (OSError, _file),

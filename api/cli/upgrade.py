@@ -1,18 +1,10 @@
-"""The database's shape: bringing it up to this code, comparing it, and backing it up."""
-
-import os
-import shutil
-import subprocess
-from datetime import UTC, datetime
-from pathlib import Path
-
-import sqlalchemy as sa
+"""The database's shape: bringing it up to this code, and comparing it."""
 
 import migrations
-from api.cli.embedded import EmbeddedFile, seal_backup
+from api.cli.embedded import EmbeddedFile
 from api.cli.house import engine_of, must_fit, opened
 from api.cli.library import load_into
-from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
+from api.cli.say import FOUND, OK, PROGRAM, Answer
 from api.keys import CHECKPOINT, lacks_checkpoint_key, make_checkpoint_key, open_vault
 from api.settings import Settings
 from migrations import Fit
@@ -72,58 +64,6 @@ def check() -> Answer:
         Fit.AHEAD: "The database was made by a newer version of Waypost. Next: install that version again",
     }
     return Answer({"fit": fit.value}, [line[fit]], OK if fit is Fit.FITS else FOUND)
-
-
-def backup(to: Path | None) -> Answer:
-    """Copy the database into one 0600 file with its SHA-256 beside it, while the service goes on."""
-    settings = Settings()
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    file = EmbeddedFile.of(settings.app_url())
-    target = to or settings.data_dir / "backups" / f"waypost-{stamp}.{'db' if file else 'dump'}"
-    if target.exists():
-        raise Trouble(f"{target} is there already", "A backup is never written over", f"{PROGRAM} db backup --to OTHER")
-    if file:
-        file.must_exist()
-        digest = file.backup(target)
-    else:
-        digest = _dump(settings.owner_url(), target)
-    said = [
-        f"Backed up to {target} (sha256 {digest[:16]}…).",
-        f"The keys are not in it: keep a copy of {settings.keys} elsewhere.",
-    ]
-    return Answer({"file": str(target), "sha256": digest, "bytes": target.stat().st_size}, said)
-
-
-def _dump(url: str, target: Path) -> str:
-    """pg_dump, as the role of owner_database_url. Row-level security is forced on the owner too, so PostgreSQL lets
-    only a superuser or a role with BYPASSRLS dump everything; anything less fails here instead of saving a part."""
-    address = sa.make_url(url)
-    program = shutil.which("pg_dump")
-    manual = f"pg_dump --format=custom --username=postgres --file={target} {address.database}, on the database server"
-    if program is None:
-        raise Trouble(
-            "pg_dump is not installed here", "Only PostgreSQL's own tool makes a backup it will restore", manual
-        )
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = target.with_name(f".{target.name}.part")
-    options = [f"--host={address.host}", f"--port={address.port or 5432}", f"--username={address.username}"]
-    options += ["--format=custom", "--no-password", f"--file={part}"]
-    password = {"PGPASSWORD": str(address.password)} if address.password else {}
-    ran = subprocess.run(
-        [program, *options, str(address.database)],
-        env={"PATH": os.defpath} | password,
-        capture_output=True,
-        check=False,
-    )
-    if ran.returncode:
-        part.unlink(missing_ok=True)
-        said = (ran.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[0]
-        raise Trouble(
-            f"pg_dump failed ({said})", "There is no backup; a role under row-level security cannot make one", manual
-        )
-    part.chmod(0o600)
-    part.replace(target)
-    return seal_backup(target)
 
 
 def _words(done: dict[str, list[str]]) -> str:

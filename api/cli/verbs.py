@@ -17,6 +17,13 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 a check found something, 2 usage, 3 cannot run.",
 )
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder with the data: a backup, perhaps an old one.")]
+Keys = Annotated[Path | None, typer.Option("--keys", help="Folder with the newest keys: a backup or an export.")]
+KeptNotes = Annotated[list[Path] | None, typer.Option("--kept", help="File with checkpoints kept outside; repeatable.")]
+WithoutCheckpoint = Annotated[bool, typer.Option("--without-checkpoint", help="None was ever kept outside.")]
+AcceptLoss = Annotated[
+    bool, typer.Option("--accept-loss", help="Restore although some rows are lost or not to be trusted.")
+]
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The address the person signs in with.")]
 
 
@@ -92,7 +99,7 @@ def openapi(as_json: Json = False) -> int:
     return finish(work, as_json=False)
 
 
-db = _group("db", "The database: bring it up to this code, compare, back up.")
+db = _group("db", "The database: bring it up to this code, compare, back up, restore.")
 
 
 @db.command("upgrade")
@@ -113,13 +120,52 @@ def db_check(as_json: Json = False) -> int:
 
 @db.command("backup")
 def db_backup(
-    to: Annotated[Path | None, typer.Option("--to", help="The file to write. Default: in `backups`.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to make. Default: in `backups`.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Copy the database into one file while the service goes on. The keys are not in it."""
-    from api.cli import upgrade as it
+    """Save data, key tables and ledgers into a new folder while the service goes on. The key files are not in it."""
+    from api.cli import backups as it
 
-    return finish(lambda: it.backup(to), as_json=as_json)
+    return finish(lambda: it.back_up(to), as_json=as_json)
+
+
+restore = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+db.add_typer(restore, name="restore", help="Old data and newest keys into an empty database; `check` only looks.")
+
+
+@restore.callback()
+def db_restore(
+    context: typer.Context,
+    data: Data = None,
+    keys: Keys = None,
+    kept: KeptNotes = None,
+    without_checkpoint: WithoutCheckpoint = False,
+    accept_loss: AcceptLoss = False,
+    as_json: Json = False,
+) -> int:
+    """Old data and newest keys into an empty database. Every rule of `check` is looked at first."""
+    if context.invoked_subcommand:
+        return 0
+    from api.cli import backups as it
+
+    words = it.Words(data, keys, kept or [], without_checkpoint, accept_loss)
+    return finish(lambda: it.restore(words), as_json=as_json)
+
+
+@restore.command("check")
+def db_restore_check(
+    data: Data = None,
+    keys: Keys = None,
+    kept: KeptNotes = None,
+    without_checkpoint: WithoutCheckpoint = False,
+    accept_loss: AcceptLoss = False,
+    as_json: Json = False,
+) -> int:
+    """Whether two folders may be restored together, and what would come back. Nothing is changed."""
+    from api.cli import backups as it
+
+    words = it.Words(data, keys, kept or [], without_checkpoint, accept_loss)
+    return finish(lambda: it.check(words), as_json=as_json)
 
 
 agency = _group("agency", "Agencies: list them, found one.")
@@ -231,7 +277,7 @@ def content_load(as_json: Json = False) -> int:
     return finish(it.load, as_json=as_json)
 
 
-keys = _group("keys", "The keys: make them once, rotate, replace, check, destroy an epoch.")
+keys = _group("keys", "The keys: make them once, rotate, replace, check, destroy an epoch, save the key tables.")
 
 
 @keys.command("new")
@@ -315,6 +361,17 @@ def keys_destroy_epoch(
     from api.cli import keys as it
 
     return finish(lambda: it.destroy_epoch(epoch, urgent=urgent, sure=sure), as_json=as_json)
+
+
+@keys.command("export-wrapped")
+def keys_export_wrapped(
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to make. Default: in `backups`.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Save the key tables and the ledgers alone: small, often, apart from the backups. The key files are not in it."""
+    from api.cli import backups as it
+
+    return finish(lambda: it.export_keys(to), as_json=as_json)
 
 
 audit = _group("audit", "The ledger.")

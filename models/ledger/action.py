@@ -17,6 +17,7 @@ class Action(StrEnum):
     AUDIT_READ = "audit.read"
     AUDIT_VERIFIED = "audit.verified"
     CANARY_LISTED = "canary.listed"
+    BACKUP_RESTORED = "backup.restored"
     CASELOAD_READ = "caseload.read"
     CHECKLIST_ITEM_ADDED = "checklist_item.added"
     CHECKLIST_ITEM_READ = "checklist_item.read"

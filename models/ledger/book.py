@@ -30,6 +30,7 @@ class LedgerHead(Record, table=True):
 
     __tablename__ = "ledger_heads"
     machinery: ClassVar[bool] = True
+    kept_with_keys: ClassVar[bool] = True
 
     agency_id: UUID = id_field(primary_key=True)
     size: int = Field(default=0, sa_type=sa.BigInteger)
@@ -41,6 +42,7 @@ class LedgerEntry(Record, table=True):
 
     __tablename__ = "ledger_entries"
     machinery: ClassVar[bool] = True
+    kept_with_keys: ClassVar[bool] = True
     __table_args__ = (
         sa.Index("ix_ledger_entries_subject", "agency_id", "subject_id", "seq"),
         sa.Index("ix_ledger_entries_client", "agency_id", "client_id", "seq"),

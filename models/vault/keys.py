@@ -34,6 +34,7 @@ class AgencyKey(Record, table=True):
 
     __tablename__ = "agency_keys"
     machinery: ClassVar[bool] = True
+    kept_with_keys: ClassVar[bool] = True
 
     agency_id: UUID = id_field(primary_key=True)
     epoch: int = Field(primary_key=True)
@@ -49,6 +50,7 @@ class DataKey(Record, table=True):
 
     __tablename__ = "data_keys"
     machinery: ClassVar[bool] = True
+    kept_with_keys: ClassVar[bool] = True
     __table_args__ = (
         within("epoch", "agency_keys", key="epoch"),
         sa.Index("ix_data_keys_subject", "agency_id", "subject_id", "created_at"),

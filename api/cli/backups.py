@@ -1,0 +1,178 @@
+"""Backups: saving both halves or the keys alone, looking whether two may be restored together, restoring them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import migrations
+from api.cli.embedded import EmbeddedFile
+from api.cli.house import engine_of
+from api.cli.say import FOUND, OK, PROGRAM, USAGE, Answer, Trouble, bar
+from api.keys import open_vault
+from api.settings import Settings
+from models.backup import Refused
+from models.backup.check import Asked, Found, examined
+from models.backup.halves import Half, Manifest
+from models.backup.notes import read_kept
+from models.backup.restore import restore as restore_into
+from models.backup.save import ledgers_sound, rows_of, save, snapshot
+
+BOTH = (Half.DATA, Half.KEYS)
+
+
+def back_up(to: Path | None) -> Answer:
+    """Both halves of this instant; exit 1 when a ledger in it is not sound."""
+    answer = _saved(to, BOTH, "waypost")
+    keys = Settings().keys
+    return Answer(
+        answer.data, [*answer.lines, f"The key files are not in it: keep a copy of {keys} elsewhere."], answer.code
+    )
+
+
+def export_keys(to: Path | None) -> Answer:
+    """The key tables and the ledgers alone."""
+    return _saved(to, (Half.KEYS,), "keys")
+
+
+def _saved(to: Path | None, halves: tuple[Half, ...], name: str) -> Answer:
+    settings = Settings()
+    if file := EmbeddedFile.of(settings.app_url()):
+        file.must_exist()
+        file.must_be_sound()
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = to or settings.data_dir / "backups" / f"{name}-{stamp}"
+    with (
+        engine_of(settings.app_url()) as engine,
+        snapshot(engine) as store,
+        bar("Saving", rows_of(store, halves)) as done,
+    ):
+        manifest = save(store, folder, halves, done)
+    unsound = ledgers_sound(folder)
+    data = {"folder": str(folder), "sound": not unsound, **manifest.data()}
+    return Answer(data, [*_told(folder, manifest), *_warned(unsound)], FOUND if unsound else OK)
+
+
+def _told(folder: Path, manifest: Manifest) -> Iterator[str]:
+    yield f"Saved {folder} ({len(manifest.ledgers) - 1} agencies, revision {manifest.revision})."
+    for half, file in manifest.files.items():
+        rows = sum(file["rows"].values())
+        yield f"  {half.file}: {rows} rows, {file['bytes'] / 1e6:.1f} MB (sha256 {file['sha256'][:16]}…)"
+
+
+def _warned(unsound: list[Any]) -> Iterator[str]:
+    if unsound:
+        yield f"The ledgers of {len(unsound)} agencies are not sound. Next: {PROGRAM} audit verify"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What stood on the command line."""
+
+    data: Path | None
+    keys: Path | None
+    kept: list[Path]
+    without_checkpoint: bool
+    accept_loss: bool
+
+    def asked(self) -> Asked:
+        """What is asked for. Trouble when a folder is not named."""
+        if self.data is None or self.keys is None:
+            raise Trouble(
+                "Which backup is not said: --data FOLDER and --keys FOLDER are needed",
+                "The data may be old, the keys have to be the newest",
+                f"{PROGRAM} db restore --help",
+                USAGE,
+            )
+        kept = [note for file in self.kept for note in read_kept(file)]
+        # The one place where the signatures of checkpoints kept outside belong: after they are read, before they count.
+        return Asked(self.data, self.keys, kept, self.without_checkpoint, self.accept_loss)
+
+
+def check(words: Words) -> Answer:
+    """Whether the two may be restored together: exit 0, or 1 and why not."""
+    settings = Settings()
+    try:
+        with _examined(words.asked(), settings) as found:
+            _must_know(found.data_manifest)
+            next_step = f"Next, with an empty database: {PROGRAM} db restore with the same words"
+            return Answer(_data(found), [*_found(found), next_step])
+    except Refused as no:
+        raise Trouble(no.what, no.why, no.next_step, FOUND) from None
+
+
+def restore(words: Words) -> Answer:
+    """Fill an empty database; all of it or nothing."""
+    asked, settings = words.asked(), Settings()
+    file = EmbeddedFile.of(settings.owner_url())
+    if file:
+        file.must_be_empty()
+    with _examined(asked, settings) as found:
+        _must_know(found.data_manifest)
+        if file:
+            with file.replaced() as path:
+                _fill(f"sqlite:///{path}", found, settings)
+        else:
+            _fill(settings.owner_url(), found, settings)
+        next_step = f"Restored. Everybody signs in anew. Next: {PROGRAM} audit verify && {PROGRAM} doctor"
+        return Answer({"restored": True, **_data(found)}, [*_found(found), next_step])
+
+
+def _fill(url: str, found: Found, settings: Settings) -> None:
+    rows = sum(sum(file["rows"].values()) for file in found.data_manifest.files.values())
+    with engine_of(url) as engine, bar("Restoring", rows) as done, engine.begin() as connection:
+        restore_into(connection, found, open_vault(settings), migrations.upgrade_on, done)
+
+
+@contextmanager
+def _examined(asked: Asked, settings: Settings) -> Iterator[Found]:
+    total = len(Manifest.read(asked.data).ledgers)
+    with bar("Looking at both halves", total) as done, examined(asked, open_vault(settings).root, done) as found:
+        yield found
+
+
+def _must_know(manifest: Manifest) -> None:
+    """Trouble for a backup of a newer version."""
+    if manifest.revision not in migrations.revisions():
+        raise Trouble(
+            "The backup was made by a newer version of Waypost",
+            "This code does not know its rules and could break what it holds",
+            "install that version, and restore with it",
+        )
+
+
+def _data(found: Found) -> dict[str, Any]:
+    return {
+        "data": {"made_at": found.data_manifest.made_at, "revision": found.data_manifest.revision},
+        "keys": {"made_at": found.keys_manifest.made_at},
+        "checkpoints": len(found.asked.kept),
+        "left_out": [str(agency_id) for agency_id in found.later],
+        **found.counts(),
+        "since": found.since(),
+    }
+
+
+def _found(found: Found) -> list[str]:
+    n = found.counts()
+    data, keys = found.data_manifest.made_at, found.keys_manifest.made_at
+    lines = [
+        f"Data of {data:%Y-%m-%d %H:%M} UTC, keys of {keys:%Y-%m-%d %H:%M} UTC; {n['agencies']} agencies.",
+        f"Checkpoints kept outside: {len(found.asked.kept)}, all of them hold.",
+        f"Clients: {n['alive']} alive, and their keys open; {n['destroyed']} destroyed, who do not come back.",
+        f"Sealed rows: {n['rows']}; {n['back']} go back to an older state, {n['missing']} written since are missing.",
+    ]
+    if lost := [f"{n[name]} {words}" for name, words in _LOST.items() if n[name]]:
+        lines.append(f"Accepted: {', '.join(lost)}.")
+    if since := found.since():
+        told = ", ".join(f"{action} {count}" for action, count in since.items())
+        lines.append(f"The ledger tells of what the data do not know: {told}.")
+    return lines
+
+
+_LOST = {
+    "keyless": "clients without a key",
+    "changed": "rows that are not what the ledger says they were",
+    "sealed_away": "rows that cannot be opened",
+}

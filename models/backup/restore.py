@@ -1,0 +1,162 @@
+"""Restoring: two halves into an empty database, in one transaction; the ledger then tells which rows went back."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.access import Actor, Kind
+from models.backup import Refused
+from models.backup.check import Agency, Found
+from models.backup.halves import Half, half_of
+from models.backup.save import Done
+from models.backup.stores import PostgresStore, Row, SqliteStore, Table
+from models.backup.words import sealed_rows
+from models.base import columns, table_of, uuid_of
+from models.client import Assignment
+from models.ledger.action import Action
+from models.ledger.book import Origin
+from models.rows import Change
+from models.user import User, UserStatus
+from models.vault.keys import Vault
+from models.workspace import Workspace
+
+IN_ONE_ENTRY = 500  # rows whose digests stand in one entry of the ledger
+Migrate = Callable[[sa.Connection, str], None]
+
+_U, _A = columns(User), columns(Assignment)
+_WANTED: Any = sa.bindparam("wanted", required=True)
+_SUSPEND = Change(
+    sa.update(table_of(User))
+    .where(_U.id == _WANTED, _U.status != UserStatus.SUSPENDED)
+    .values(status=UserStatus.SUSPENDED, version=_U.version + 1)
+)
+_END = Change(
+    sa.update(table_of(Assignment))
+    .where(_A.id == _WANTED, _A.ended_at.is_(None))
+    .values(
+        ended_at=sa.bindparam("at", required=True),
+        ended_by_id=sa.bindparam("by", required=True),
+        version=_A.version + 1,
+    )
+)
+
+
+def restore(connection: sa.Connection, found: Found, vault: Vault, migrate: Migrate, done: Done) -> None:
+    """Fill an empty database inside the caller's transaction. `migrate` brings it to a revision; `done` gets the number
+    of rows just copied. Raises Refused: then the caller undoes everything."""
+    store = SqliteStore(connection.connection.driver_connection) if _embedded(connection) else PostgresStore(connection)  # type: ignore[arg-type]
+    must_be_empty(store)
+    migrate(connection, found.data_manifest.revision)
+    tables = store.tables()
+    _must_hold(found, tables)
+    with store.open_to_copies():
+        for agency in found.agencies.values():
+            for table in tables.values():
+                _fill(store, table, found, agency, done)
+    migrate(connection, "head")
+    found.words.look_again()
+    for agency in found.agencies.values():
+        _remember_differences(store, found, agency)
+        _write_entries(connection, found, agency, vault)
+
+
+def must_be_empty(store: SqliteStore | PostgresStore) -> None:
+    """Refused when the database holds any table: what is there is never mixed with what comes."""
+    if store.revision() is not None or store.tables():
+        raise Refused(
+            "The database is not empty",
+            "What is there would be mixed with what comes, so nothing was changed",
+            "restore into an empty database; move the old one aside first",
+        )
+
+
+def _embedded(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
+def _must_hold(found: Found, tables: dict[str, Table]) -> None:
+    """The database as migrated has every table and column of the halves."""
+    for store in (found.data, found.keys):
+        for name, table in store.tables().items():
+            if name not in tables or set(table.columns) != set(tables[name].columns):
+                raise Refused(
+                    f"The table {name} of the backup is not that of revision {found.data_manifest.revision}",
+                    "Its rows would not fit",
+                    "restore with the version of Waypost that made the backup",
+                )
+
+
+def _fill(store: SqliteStore | PostgresStore, table: Table, found: Found, agency: Agency, done: Done) -> None:
+    """One agency's rows of one table, from the half that keeps them; not those of clients who were destroyed."""
+    half = half_of(table.name)
+    source = found.keys if half is Half.KEYS else found.data
+    if half is None or table.name not in source.tables():
+        return
+    for batch in source.read(replace(table, out=()), agency.agency_id):
+        rows = batch if half is Half.KEYS else _of_the_living(table, batch, agency.dead)
+        if rows:
+            store.write(table, agency.agency_id, rows)
+        done(len(batch))
+
+
+def _of_the_living(table: Table, rows: Sequence[Row], dead: set[UUID]) -> Sequence[Row]:
+    whose = "id" if table.name == "clients" else "client_id"
+    if not dead or whose not in table.columns:
+        return rows
+    at = table.at(whose)
+    return [row for row in rows if row[at] is None or uuid_of(row[at]) not in dead]
+
+
+def _remember_differences(store: SqliteStore | PostgresStore, found: Found, agency: Agency) -> None:
+    """Which rows are not what the ledger said last, and which it knows that are not there."""
+    agency_id, words = agency.agency_id, found.words
+    for row in sealed_rows(store, agency_id):
+        now, _ = words.on(agency_id, row.table, row.id)
+        if row.digest != now:
+            words.differs(agency_id, row.table, row.id, row.rev, row.digest)
+    for table, row_id, rev in words.unseen(agency_id):
+        words.differs(agency_id, table, uuid_of(row_id), rev, None)
+
+
+def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vault: Vault) -> None:
+    """backup.restored in this agency's ledger: what went back, row by row, so that the state verifies from here on.
+    The first entry also shuts out again whom the ledger knows to be shut out."""
+    first = _unit(connection, agency.agency_id, vault)
+    dead = len(agency.dead)
+    first.note(Action.BACKUP_RESTORED, "ledger_heads", [], rows=agency.rows, clients=agency.alive, destroyed=dead)
+    _shut_out(first, agency)
+    first.finish()
+    differing = found.words.differing(agency.agency_id)
+    while some := list(islice(differing, IN_ONE_ENTRY)):
+        db = _unit(connection, agency.agency_id, vault)
+        db.note(Action.BACKUP_RESTORED, "ledger_heads", [], rows=len(some))
+        for table, row_id, rev, digest in some:
+            db.note_digest(table, uuid_of(row_id), rev, digest)
+        db.finish()
+
+
+def _shut_out(db: Workspace, agency: Agency) -> None:
+    """People suspended and assignments ended since the data were saved stay so: old data never widen who sees whom."""
+    for user_id in _known(agency.since.suspended):
+        if db.change(_SUSPEND, wanted=user_id):
+            db.note(Action.USER_SUSPENDED, "users", [user_id])
+    for assignment_id in _known(agency.since.ended):
+        if db.change(_END, wanted=assignment_id, at=db.now, by=db.actor.id):
+            db.note(Action.ASSIGNMENT_ENDED, "assignments", [assignment_id])
+
+
+def _known(ids: Iterable[UUID]) -> list[UUID]:
+    return sorted(ids)
+
+
+def _unit(connection: sa.Connection, agency_id: UUID, vault: Vault) -> Workspace:
+    """A unit of the command line inside this transaction."""
+    if not _embedded(connection):
+        connection.exec_driver_sql("select set_config('app.agency_id', %s, true)", (str(agency_id),))
+    db = Workspace(connection, agency_id, Origin(), vault)
+    db.become(Actor.system(agency_id, kind=Kind.COMMAND))
+    return db
