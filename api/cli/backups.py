@@ -42,8 +42,8 @@ def _saved(to: Path | None, halves: tuple[Half, ...], name: str) -> Answer:
     if file := EmbeddedFile.of(settings.app_url()):
         file.must_exist()
         file.must_be_sound()
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = to or settings.data_dir / "backups" / f"{name}-{stamp}"
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    folder = to or settings.data_dir / "backups" / f"{name}-{stamp[:-5]}Z"
     with (
         engine_of(settings.app_url()) as engine,
         snapshot(engine) as store,
@@ -96,7 +96,6 @@ def check(words: Words) -> Answer:
     settings = Settings()
     try:
         with _examined(words.asked(), settings) as found:
-            _must_know(found.data_manifest)
             next_step = f"Next, with an empty database: {PROGRAM} db restore with the same words"
             return Answer(_data(found), [*_found(found), next_step])
     except Refused as no:
@@ -110,7 +109,6 @@ def restore(words: Words) -> Answer:
     if file:
         file.must_be_empty()
     with _examined(asked, settings) as found:
-        _must_know(found.data_manifest)
         if file:
             with file.replaced() as path:
                 _fill(f"sqlite:///{path}", found, settings)
@@ -128,8 +126,12 @@ def _fill(url: str, found: Found, settings: Settings) -> None:
 
 @contextmanager
 def _examined(asked: Asked, settings: Settings) -> Iterator[Found]:
-    total = len(Manifest.read(asked.data).ledgers)
-    with bar("Looking at both halves", total) as done, examined(asked, open_vault(settings).root, done) as found:
+    manifest = Manifest.read(asked.data)
+    _must_know(manifest)
+    with (
+        bar("Looking at both halves", len(manifest.ledgers)) as done,
+        examined(asked, open_vault(settings).root, done) as found,
+    ):
         yield found
 
 

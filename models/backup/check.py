@@ -10,10 +10,10 @@ from uuid import UUID
 
 from models.access import PLATFORM
 from models.backup import Refused
-from models.backup.halves import Half, Manifest, reading
+from models.backup.halves import Half, Head, Manifest, reading
 from models.backup.notes import Kept
 from models.backup.save import Done
-from models.backup.stores import Store
+from models.backup.stores import Store, whole
 from models.backup.words import GONE, Since, Words, sealed_rows
 from models.base import uuid_of
 from models.errors import KeyRefused
@@ -135,7 +135,10 @@ def _follow_ledger(found: Found, agency: Agency) -> None:
     kept = [k for k in asked.kept if k.agency_id == agency_id]
     wanted = {then.size, *(k.size for k in kept)}
     walked, roots, agency.since = found.words.replay(found.keys, agency_id, then.size, wanted)
-    if walked != head:
+    stored = [
+        Head.of(size, whole(peaks)) for size, peaks in _rows(found.keys, "ledger_heads", agency_id, "size", "frontier")
+    ]
+    if walked != head or stored != [head]:
         raise Refused(
             f"The ledger of {agency_id} in {asked.keys} is not what its head says",
             "Somebody changed it before or after it was saved",

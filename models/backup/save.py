@@ -27,7 +27,7 @@ from models.backup.halves import (
     sync,
     writing,
 )
-from models.backup.stores import VERSIONS, PostgresStore, SqliteStore, Store, Table
+from models.backup.stores import VERSIONS, PostgresStore, Row, SqliteStore, Store, Table, whole
 from models.ledger import merkle
 
 Done = Callable[[int], object]
@@ -89,10 +89,21 @@ def _copy(
             target.make(table)
             for agency_id in agencies:
                 for batch in store.read(table, agency_id):
-                    target.write(table, agency_id, batch)
+                    _write(target, table, agency_id, batch)
                     copied[table.name] += len(batch)
                     done(len(batch))
     return copied
+
+
+def _write(target: SqliteStore, table: Table, agency_id: UUID, batch: list[Row]) -> None:
+    try:
+        target.write(table, agency_id, batch)
+    except sqlite3.OperationalError as error:
+        raise Refused(
+            f"The backup could not be written ({error})",
+            "Nothing of it was kept",
+            "make room, or another folder with --to",
+        ) from None
 
 
 def _heads(store: Store, agencies: list[UUID]) -> dict[UUID, Head]:
@@ -130,7 +141,7 @@ def ledgers_sound(folder: Path) -> list[UUID]:
         at = entries.at("entry")
         wrong = []
         for agency_id, head in manifest.ledgers.items():
-            stored = (row[at] for batch in store.read(entries, agency_id) for row in batch)
+            stored = (whole(row[at]) for batch in store.read(entries, agency_id) for row in batch)
             if Head.of(*merkle.frontier_of(stored)) != head:
                 wrong.append(agency_id)
     return wrong

@@ -60,6 +60,11 @@ class Store(Protocol):
         """Add rows of one agency."""
 
 
+def whole(stored: object) -> bytes:
+    """Bytes as they are. SQLite keeps whatever somebody put there; what is not bytes is no entry of ours."""
+    return stored if isinstance(stored, bytes) else b""
+
+
 def _names(columns: Sequence[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from models.backup.halves import Head
-from models.backup.stores import Row, Store
+from models.backup.stores import Row, Store, whole
 from models.base import MODELS, uuid_of
 from models.ledger import merkle
 from models.ledger.action import Action
@@ -107,13 +107,18 @@ class Words:
         size, frontier, roots = 0, b"", {0: merkle.root(b"")}
         for batch in store.read(table, agency_id):
             for row in batch:
-                self._hear(agency_id, orjson.loads(row[at]), since, old=size < then)
-                frontier, size = merkle.push(frontier, size, merkle.leaf_hash(row[at])), size + 1
+                stored = whole(row[at])
+                self._hear(agency_id, stored, since, old=size < then)
+                frontier, size = merkle.push(frontier, size, merkle.leaf_hash(stored)), size + 1
                 if size in wanted:
                     roots[size] = merkle.root(frontier)
         return Head.of(size, frontier), roots, since
 
-    def _hear(self, agency_id: UUID, entry: dict[str, Any], since: Since, *, old: bool) -> None:
+    def _hear(self, agency_id: UUID, stored: bytes, since: Since, *, old: bool) -> None:
+        try:
+            entry = orjson.loads(stored)
+        except ValueError:
+            return  # not an entry of ours: the root will be another than the head's
         said = [(r["t"], UUID(r["id"]).bytes, r["rev"], r["digest"] or GONE) for r in entry.get("rows", ())]
         self._driver.executemany(
             "insert into words (agency, t, id, rev, now, then_) values (?1, ?2, ?3, ?4, ?5, iif(?6, ?5, null)) "

@@ -123,14 +123,18 @@ class TestDatabase:
 
     @SQLITE
     def test_file_missing(self, program: Program) -> None:
-        """No empty database appears where one was lost; a backup is named when there is one."""
+        """No empty database appears where one was lost; the way back to a backup is named when there is one."""
         file = program.folder / "waypost.db"
-        backup = program("db", "backup", "--json").json["file"]
+        backup = program("db", "backup", "--json").json["folder"]
+        keys = program("keys", "export-wrapped", "--json").json["folder"]
         file.unlink()
+        Path(f"{file}-wal").write_bytes(b"of the file that is gone")
         for verb in ("serve", "status", "worker"):
-            program(verb).refused("is missing", f"rm -f {file}-wal {file}-shm && cp {backup} {file}")
+            program(verb).refused("is missing", f"db restore check --data {backup} --keys {keys}")
             assert not file.exists()
-        shutil.copy(backup, file)
+        words = ("--data", backup, "--keys", keys, "--without-checkpoint")
+        assert program("db", "restore", "check", *words).code == 0
+        assert program("db", "restore", *words).code == 0
         assert program("status").code == 0
 
     @SQLITE

@@ -1,10 +1,8 @@
 """What the other verbs do, on both databases."""
 
-import hashlib
 import json
 import os
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -24,7 +22,7 @@ from models.setup import SetupLink
 from models.user import User
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
-from tests.postgres import Urls, _wheel
+from tests.postgres import Urls
 from tests.world import PASSWORD, World
 
 SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
@@ -42,7 +40,9 @@ ENDING = [
     ("user", "unlock", "ana@harbor.example"),
     ("content", "lint"),
     ("content", "load"),
+    ("db", "backup"),
     ("keys", "status"),
+    ("keys", "export-wrapped"),
     ("audit", "verify"),
     ("audit", "checkpoint"),
     ("audit", "prove", "0", "--agency", "Harbor"),
@@ -197,46 +197,6 @@ def test_content_errors_name_the_line(program: Program) -> None:
         assert ran.code == 1
         assert any(f.startswith("content/en/personal-safety.v1.yaml:") and "titel" in f for f in ran.json["faults"])
     assert sound(program("content", "load", "--json")).json["added"] == []
-
-
-class TestBackup:
-    """db backup."""
-
-    @SQLITE
-    def test_sqlite_while_it_is_served(self, program: Program) -> None:
-        """The copy is private, has its checksum beside it, and can be served."""
-        with program.serving() as service, service.sign_in() as client:
-            made = client.post("/v1/clients", json={"alias": "Wren"}).json()["id"]
-            told = sound(program("db", "backup", "--json")).json
-        copy = Path(told["file"])
-        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-        assert hashlib.sha256(copy.read_bytes()).hexdigest() == told["sha256"]
-        assert Path(f"{copy}.sha256").read_text() == f"{told['sha256']}  {copy.name}\n"
-        with sqlite3.connect(copy) as connection:
-            assert connection.execute("select count(*) from clients").fetchone() == (1,)
-        connection.close()
-        with program.serving(WAYPOST_DATABASE_URL=f"sqlite:///{copy}") as service, service.sign_in() as client:
-            assert client.get(f"/v1/clients/{made}").json()["alias"] == "Wren"
-
-    @SQLITE
-    def test_never_over_another(self, program: Program) -> None:
-        """An existing file stays."""
-        target = program.folder / "kept.db"
-        target.write_text("precious")
-        program("db", "backup", "--to", str(target)).refused("is there already")
-        assert target.read_text() == "precious"
-
-    @POSTGRESQL
-    def test_postgresql(self, program: Program, urls: Urls) -> None:
-        """pg_dump's own format; without pg_dump, or as a role behind the walls, one line and no half backup."""
-        program("db", "backup", PATH="/nowhere").refused("pg_dump is not installed", "pg_dump --format=custom")
-        path = {"PATH": str(_wheel() / "pginstall" / "bin")}
-        program("db", "backup", **path).refused("pg_dump failed", "row-level security")
-        assert not list(program.folder.glob("backups/*"))
-        told = sound(program("db", "backup", "--json", WAYPOST_OWNER_DATABASE_URL=urls.superuser, **path)).json
-        copy = Path(told["file"])
-        assert copy.read_bytes().startswith(b"PGDMP")
-        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
 @POSTGRESQL

@@ -53,6 +53,7 @@ WRITTEN_ELSEWHERE = {
     "audit.verified",
     "checkpoint_key.rotated",
     "client.purged",
+    "backup.restored",
     "integrity.failed",
     "keys.epoch_destroyed",
     "keys.replaced",
