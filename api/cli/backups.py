@@ -167,6 +167,8 @@ def _found(found: Found) -> list[str]:
     ]
     if lost := [f"{n[name]} {words}" for name, words in _LOST.items() if n[name]]:
         lines.append(f"Accepted: {', '.join(lost)}.")
+    if found.later:
+        lines.append(f"Left out, founded after the data were saved: {', '.join(map(str, found.later))}.")
     if since := found.since():
         told = ", ".join(f"{action} {count}" for action, count in since.items())
         lines.append(f"The ledger tells of what the data do not know: {told}.")

@@ -49,6 +49,7 @@ class Agency:
     missing: int = 0  # written since, or deleted from the data unseen
     changed: int = 0  # never were what the ledger said when the data were saved
     sealed_away: int = 0  # sealed under a key that is gone although the client lives
+    shut: set[UUID] = field(default_factory=set)  # whose rows those are
     since: Since = field(default_factory=Since)
 
 
@@ -72,6 +73,7 @@ class Found:
         return {
             "agencies": len(self.agencies) - 1,
             "destroyed": sum(len(a.dead) for a in self.agencies.values()),
+            "shut": sum(len(a.shut) for a in self.agencies.values()),
             **told,
         }
 
@@ -180,8 +182,15 @@ def _open_keys(found: Found, agency: Agency, root: RootKeys) -> None:
         )
     ]
     if agency_id != PLATFORM and not keks:
-        raise KeyRefused(f"agency {agency_id} has no key in {found.asked.keys}; give another export of the keys")
-    agency.unopened = len(unopened(root, agency_id, keks, stored))
+        raise Refused(f"Agency {agency_id} has no key in {found.asked.keys}", "Nothing of it could be opened", NEWER)
+    try:
+        agency.unopened = len(unopened(root, agency_id, keks, stored))
+    except KeyRefused as refused:
+        raise Refused(
+            f"The keys in {found.asked.keys} do not open ({str(refused).partition(';')[0]})",
+            "They belong to another root key, or to a root epoch that was destroyed since",
+            f"{NEWER}; or put the key files that belong to it into WAYPOST_KEYS_DIR",
+        ) from None
     keyed = {key.subject_id for key in stored if key.purpose == "client"}
     for (client,) in _rows(found.data, "clients", agency_id, "id"):
         client_id = uuid_of(client)
@@ -205,7 +214,9 @@ def _compare_rows(found: Found, agency: Agency) -> None:
         agency.rows += 1
         agency.changed += row.digest != then
         agency.back += row.digest == then and row.digest != now
-        agency.sealed_away += any((kid, row.subject_id) not in kids for kid in row.kids)
+        if any((kid, row.subject_id) not in kids for kid in row.kids):
+            agency.sealed_away += 1
+            agency.shut.add(row.subject_id)
     agency.missing = sum(1 for _ in words.unseen(agency_id))
 
 
@@ -227,7 +238,8 @@ def _must_be_whole(found: Found) -> None:
     losses = {
         "keyless": "clients have no key, and the ledger does not tell that they were destroyed",
         "changed": "rows of the data are not what the ledger says they were: somebody changed them behind its back",
-        "sealed_away": "rows are sealed under keys that are gone although their clients live: they were given new ones",
+        "sealed_away": f"rows of {counts['shut']} clients are sealed under keys that are gone, though they live: "
+        "they were given new keys since",
     }
     for name, words in losses.items():
         if counts[name] and not found.asked.accept_loss:

@@ -13,7 +13,7 @@ from models.backup import Refused
 from models.backup.check import Agency, Found
 from models.backup.halves import Half, half_of
 from models.backup.save import Done
-from models.backup.stores import PostgresStore, Row, SqliteStore, Table
+from models.backup.stores import PostgresStore, Row, SqliteStore, Store, Table
 from models.backup.words import sealed_rows
 from models.base import columns, table_of, uuid_of
 from models.client import Assignment
@@ -25,6 +25,7 @@ from models.vault.keys import Vault
 from models.workspace import Workspace
 
 IN_ONE_ENTRY = 500  # rows whose digests stand in one entry of the ledger
+Target = SqliteStore | PostgresStore
 Migrate = Callable[[sa.Connection, str], None]
 
 _U, _A = columns(User), columns(Assignment)
@@ -51,12 +52,9 @@ def restore(connection: sa.Connection, found: Found, vault: Vault, migrate: Migr
     store = SqliteStore(connection.connection.driver_connection) if _embedded(connection) else PostgresStore(connection)  # type: ignore[arg-type]
     must_be_empty(store)
     migrate(connection, found.data_manifest.revision)
-    tables = store.tables()
-    _must_hold(found, tables)
-    with store.open_to_copies():
-        for agency in found.agencies.values():
-            for table in tables.values():
-                _fill(store, table, found, agency, done)
+    _fill(store, found, Half.DATA, done)
+    migrate(connection, found.keys_manifest.revision)
+    _fill(store, found, Half.KEYS, done)
     migrate(connection, "head")
     found.words.look_again()
     for agency in found.agencies.values():
@@ -64,7 +62,7 @@ def restore(connection: sa.Connection, found: Found, vault: Vault, migrate: Migr
         _write_entries(connection, found, agency, vault)
 
 
-def must_be_empty(store: SqliteStore | PostgresStore) -> None:
+def must_be_empty(store: Target) -> None:
     """Refused when the database holds any table: what is there is never mixed with what comes."""
     if store.revision() is not None or store.tables():
         raise Refused(
@@ -78,26 +76,35 @@ def _embedded(connection: sa.Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def _must_hold(found: Found, tables: dict[str, Table]) -> None:
-    """The database as migrated has every table and column of the halves."""
-    for store in (found.data, found.keys):
-        for name, table in store.tables().items():
-            if name not in tables or set(table.columns) != set(tables[name].columns):
-                raise Refused(
-                    f"The table {name} of the backup is not that of revision {found.data_manifest.revision}",
-                    "Its rows would not fit",
-                    "restore with the version of Waypost that made the backup",
-                )
+def _fill(store: Target, found: Found, half: Half, done: Done) -> None:
+    """One half into the database, which stands at the half's migration, agency by agency."""
+    tables = {name: table for name, table in store.tables().items() if half_of(name) is half}
+    source = found.data if half is Half.DATA else found.keys
+    _must_hold(tables, source)
+    with store.open_to_copies():
+        for agency in found.agencies.values():
+            for table in reversed(tables.values()):
+                store.clear(table, agency.agency_id)  # of what migrating may have put there
+            for table in tables.values():
+                _copy(source, store, table, agency, done)
 
 
-def _fill(store: SqliteStore | PostgresStore, table: Table, found: Found, agency: Agency, done: Done) -> None:
-    """One agency's rows of one table, from the half that keeps them; not those of clients who were destroyed."""
-    half = half_of(table.name)
-    source = found.keys if half is Half.KEYS else found.data
-    if half is None or table.name not in source.tables():
-        return
+def _must_hold(tables: dict[str, Table], source: Store) -> None:
+    """The database as migrated has every table and column of the half."""
+    for name, table in source.tables().items():
+        if name not in tables or set(table.columns) != set(tables[name].columns):
+            raise Refused(
+                f"The table {name} of the backup is not that of its revision, {source.revision()}",
+                "Its rows would not fit",
+                "restore with the version of Waypost that made the backup",
+            )
+
+
+def _copy(source: Store, store: Target, table: Table, agency: Agency, done: Done) -> None:
+    """One agency's rows of one table; not those of clients who were destroyed."""
+    living = half_of(table.name) is Half.DATA
     for batch in source.read(replace(table, out=()), agency.agency_id):
-        rows = batch if half is Half.KEYS else _of_the_living(table, batch, agency.dead)
+        rows = _of_the_living(table, batch, agency.dead) if living else batch
         if rows:
             store.write(table, agency.agency_id, rows)
         done(len(batch))
@@ -111,7 +118,7 @@ def _of_the_living(table: Table, rows: Sequence[Row], dead: set[UUID]) -> Sequen
     return [row for row in rows if row[at] is None or uuid_of(row[at]) not in dead]
 
 
-def _remember_differences(store: SqliteStore | PostgresStore, found: Found, agency: Agency) -> None:
+def _remember_differences(store: Target, found: Found, agency: Agency) -> None:
     """Which rows are not what the ledger said last, and which it knows that are not there."""
     agency_id, words = agency.agency_id, found.words
     for row in sealed_rows(store, agency_id):
@@ -129,6 +136,7 @@ def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vaul
     dead = len(agency.dead)
     first.note(Action.BACKUP_RESTORED, "ledger_heads", [], rows=agency.rows, clients=agency.alive, destroyed=dead)
     _shut_out(first, agency)
+    first.keys.turn_on()  # whatever a process remembers of these keys is of another time
     first.finish()
     differing = found.words.differing(agency.agency_id)
     while some := list(islice(differing, IN_ONE_ENTRY)):

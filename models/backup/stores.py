@@ -59,6 +59,9 @@ class Store(Protocol):
     def write(self, table: Table, agency_id: UUID, rows: Sequence[Row]) -> None:
         """Add rows of one agency."""
 
+    def clear(self, table: Table, agency_id: UUID) -> None:
+        """Delete every row of one agency."""
+
 
 def whole(stored: object) -> bytes:
     """Bytes as they are. SQLite keeps whatever somebody put there; what is not bytes is no entry of ours."""
@@ -124,6 +127,10 @@ class SqliteStore:
         marks = ", ".join("?" * len(table.columns))
         adding = f'insert into "{table.name}" ({_names(table.columns)}) values ({marks})'  # noqa: S608
         self.driver.executemany(adding, rows)
+
+    def clear(self, table: Table, agency_id: UUID) -> None:
+        """Delete every row of one agency."""
+        self.driver.execute(f'delete from "{table.name}" where agency_id = ?', [agency_id.bytes])  # noqa: S608
 
     @contextmanager
     def open_to_copies(self) -> Iterator[None]:
@@ -235,6 +242,11 @@ class PostgresStore:
         marks = ", ".join(["%s"] * len(table.columns))
         adding = f'insert into "{table.name}" ({_names(table.columns)}) values ({marks})'  # noqa: S608
         self.driver.cursor().executemany(adding, _formed(rows, table.back))
+
+    def clear(self, table: Table, agency_id: UUID) -> None:
+        """Delete every row of one agency."""
+        self._enter(agency_id)
+        self.driver.execute(f'delete from "{table.name}" where agency_id = %s', [agency_id])  # noqa: S608
 
     @contextmanager
     def open_to_copies(self) -> Iterator[None]:

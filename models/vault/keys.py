@@ -74,6 +74,7 @@ class KeyTurn(Record, table=True):
 
     __tablename__ = "key_turns"
     machinery: ClassVar[bool] = True
+    kept_with_keys: ClassVar[bool] = True
 
     agency_id: UUID = id_field(primary_key=True)
     turn: int = 0

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from models.errors import KeyRefused
 from models.vault.cells import unwrap
-from models.vault.keys import _kek_place, _key_place
+from models.vault.keys import kek_place, key_place
 from models.vault.roots import RootKeys
 
 
@@ -25,7 +25,7 @@ def unopened(root: RootKeys, agency_id: UUID, keks: dict[int, bytes], keys: Iter
     """The data keys of an agency that do not open. Raises KeyRefused for an agency key (by epoch, wrapped) that does
     not: a wrong root key, or a root epoch that was destroyed while keys were left under it."""
     opened = {
-        epoch: root.unwrap(epoch, wrapped, _kek_place(agency_id, epoch)) for epoch, wrapped in sorted(keks.items())
+        epoch: root.unwrap(epoch, wrapped, kek_place(agency_id, epoch)) for epoch, wrapped in sorted(keks.items())
     }
     return [key for key in keys if not _opens(opened.get(key.epoch), agency_id, key)]
 
@@ -34,7 +34,7 @@ def _opens(kek: bytes | None, agency_id: UUID, key: StoredKey) -> bool:
     if kek is None:
         return False
     try:
-        unwrap(kek, key.wrapped, _key_place(agency_id, key.kid, key.subject_id, key.purpose))
+        unwrap(kek, key.wrapped, key_place(agency_id, key.kid, key.subject_id, key.purpose))
     except KeyRefused:
         return False
     return True

@@ -38,9 +38,10 @@ from models.engine import make_engine
 from models.ledger import book, merkle
 from models.ledger.action import Action
 from models.plan import Plan
-from models.rows import Change, Query
+from models.rows import Change
 from models.user import User
-from models.vault.keys import _D, _K, DataKey, Vault, _kek_place
+from models.vault import rotation
+from models.vault.keys import _D, DataKey, Vault
 from models.vault.roots import FileRoot
 from models.vault.service import ServiceKeys
 from models.workspace import Workspace
@@ -445,6 +446,30 @@ class TestRestoring:
             assert not restored.system(book.verify).faults
             assert restored.system(lambda db: db.find(Client, first).alias).startswith(CANARY)
 
+    def test_data_from_before_an_upgrade(self, program: Program, world: World, urls: Urls, target: Target) -> None:
+        """`db backup && db upgrade`, and then a restore of that backup by the new code, with the keys of after."""
+        clients = people(world, 2)
+        before = answers(world, clients)
+        world.database.engine.dispose()
+        engine = make_engine(urls.owner)
+        migrations.downgrade(engine, "0001")
+        engine.dispose()
+        program("serve").refused("older than this code", "db backup && ")
+        folder = backup(program)
+        assert json.loads((folder / "manifest.json").read_text())["revision"] == "0001"
+        sound(program("db", "upgrade"))
+        young = world.client()
+        words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
+        told = sound(target.restore(folder, newest, *words, "--json")).json
+        assert (told["alive"], told["back"], told["missing"]) == (2, 0, 1)
+        sound(target("db", "check"))
+        with target.world(world) as restored:
+            assert answers(restored, clients) == before
+            assert answers(restored, {young: young})[young][0] == 404, "made after the data were saved"
+            assert not state_faults(restored, "Harbor")
+        both = backup(target.program, "db", "backup", "--to", str(program.folder / "again"))
+        assert target.check(both, folder, "--without-checkpoint").code == 1
+
     def test_many_rows_take_several_entries(
         self, program: Program, world: World, target: Target, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -506,8 +531,13 @@ class TestTheRule:
         gone = next(iter(clients))
         old = backup(program)
         destroy(world, gone)
-        rotate(world, keys)
-        end_epoch(keys, 1)
+        epoch = world.database.vault.root.rotate()
+        for agency in ("Harbor", "Lighthouse"):
+            world.system(rotation.begin, agency)
+            while world.system(lambda db: rotation.rewrap(db, epoch), agency):
+                pass
+            world.system(lambda db: rotation.end(db, epoch), agency)
+        end_epoch(keys / "root.json", 1)
         words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
         target.restore(old, old, "--without-checkpoint").refused("oot key epoch 1 is not in")
         assert target.is_empty()
@@ -549,9 +579,11 @@ class TestTheRule:
         clients = people(world, 2)
         first = next(iter(clients))
         folder = backup(program)
-        world.system(lambda db: _new_key(db, first))
+        sound(program("keys", "rekey", str(first)))
         newest = backup(program, "keys", "export-wrapped")
-        target.restore(folder, newest, "--without-checkpoint").refused("rows are sealed under keys that are gone")
+        target.restore(folder, newest, "--without-checkpoint").refused(
+            "rows of 1 clients are sealed under keys that are gone"
+        )
         assert target.is_empty()
         told = sound(target.restore(folder, newest, "--without-checkpoint", "--accept-loss", "--json")).json
         assert told["sealed_away"] >= 1
@@ -600,16 +632,6 @@ class TestTheRule:
         assert sound(target("audit", "verify", "--json")).json["sound"] is True
 
 
-def _new_key(db: Workspace, client_id: UUID) -> None:
-    """Seal a client's own row under a new key and drop the old one, as rekeying does."""
-    old = [row.kid for row in db.rows(Query(sa.select(_D.kid).where(_D.subject_id == sa.bindparam("s"))), s=client_id)]
-    db.keys.create(client_id, "client")
-    _renamed(db, client_id)
-    db.flush()
-    for kid in old:
-        db.change(Change(sa.delete(table_of(DataKey)).where(_D.kid == kid)))
-
-
 @pytest.fixture
 def keys(program: Program, vault: Vault, target: Target, world: World) -> Iterator[Path]:
     """This test's own copy of the keys, which may change."""
@@ -624,41 +646,11 @@ def keys(program: Program, vault: Vault, target: Target, world: World) -> Iterat
     vault.forget()
 
 
-def rotate(world: World, keys: Path) -> None:
-    """A new root epoch with every agency key under it: each key row written anew, as rotation does."""
-    vault = world.database.vault
-    epoch = vault.root.rotate()
-    vault.forget()
-    for agency in ("Harbor", "Lighthouse"):
-        world.system(lambda db: _rewrap(db, epoch), agency)
-    vault.forget()
-
-
-def _rewrap(db: Workspace, epoch: int) -> None:
-    import os
-
-    from models.vault import cells
-    from models.vault.keys import _ADD_KEK, _key_place
-
-    fresh = os.urandom(32)
-    db.insert(
-        _ADD_KEK, [{"epoch": epoch, "wrapped": db.vault.root.wrap(epoch, fresh, _kek_place(db.agency_id, epoch))}]
-    )
-    every = Query(sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped).where(_D.epoch < epoch))
-    for row in db.rows(every):
-        place = _key_place(db.agency_id, row.kid, row.subject_id, row.purpose)
-        wrapped = cells.wrap(fresh, cells.unwrap(db.keys.kek(row.epoch), row.wrapped, place), place)
-        db.change(Change(sa.update(table_of(DataKey)).where(_D.kid == row.kid).values(epoch=epoch, wrapped=wrapped)))
-    from models.vault.keys import AgencyKey
-
-    db.change(Change(sa.delete(table_of(AgencyKey)).where(_K.epoch < epoch)))
-
-
-def end_epoch(keys: Path, epoch: int) -> None:
+def end_epoch(file: Path, epoch: int) -> None:
     """Destroy a root epoch."""
-    content = json.loads((keys / "root.json").read_text())
+    content = json.loads(file.read_text())
     del content["keys"][str(epoch)]
-    (keys / "root.json").write_text(json.dumps(content))
+    file.write_text(json.dumps(content))
 
 
 class TestRefusals:
@@ -732,7 +724,7 @@ class TestRefusals:
         folder = backup(program)
         (keys / "root.json").unlink()
         FileRoot.create(keys / "root.json")
-        target.restore(folder, folder, "--without-checkpoint").refused("wrong root key", "restore the key files")
+        target.restore(folder, folder, "--without-checkpoint").refused("wrong root key", "WAYPOST_KEYS_DIR")
         assert target.is_empty()
 
     def test_a_database_that_is_not_empty(self, program: Program, world: World, target: Target) -> None:
