@@ -40,9 +40,8 @@ from models.ledger.action import Action
 from models.plan import Plan
 from models.rows import Change
 from models.user import User
-from models.vault import rotation
 from models.vault.keys import _D, DataKey, Vault
-from models.vault.roots import FileRoot
+from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
@@ -531,19 +530,16 @@ class TestTheRule:
         gone = next(iter(clients))
         old = backup(program)
         destroy(world, gone)
-        epoch = world.database.vault.root.rotate()
-        for agency in ("Harbor", "Lighthouse"):
-            world.system(rotation.begin, agency)
-            while world.system(lambda db: rotation.rewrap(db, epoch), agency):
-                pass
-            world.system(lambda db: rotation.end(db, epoch), agency)
-        end_epoch(keys / "root.json", 1)
+        world.database.engine.dispose()
+        sound(program("keys", "destroy-epoch", "1", "--urgent", "--yes"))
+        assert list(RootKeys(keys / "root.json").epochs()) == [2]
+        world.database.vault.forget()
         words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
         target.restore(old, old, "--without-checkpoint").refused("oot key epoch 1 is not in")
         assert target.is_empty()
         told = sound(target.restore(old, newest, *words, "--json")).json
         assert (told["alive"], told["destroyed"], told["unopened"]) == (2, 1, 0)
-        vault = Vault(FileRoot(keys / "root.json"), ServiceKeys(keys / "service.json"))
+        vault = Vault(RootKeys(keys / "root.json"), ServiceKeys(keys / "service.json"))
         with replace(target, vault=vault).world(world) as restored:
             after = answers(restored, clients)
         assert after.pop(gone)[0] == 404
@@ -635,22 +631,15 @@ class TestTheRule:
 @pytest.fixture
 def keys(program: Program, vault: Vault, target: Target, world: World) -> Iterator[Path]:
     """This test's own copy of the keys, which may change."""
-    assert isinstance(vault.root, FileRoot)
+    assert isinstance(vault.root, RootKeys)
     copied = program.folder / "keys"
     shutil.copytree(vault.root.path.parent, copied)
     for one in (program, target.program):
         one.settings["WAYPOST_KEYS_DIR"] = str(copied)
-    root, vault.root = vault.root, FileRoot(copied / "root.json")
+    root, vault.root = vault.root, RootKeys(copied / "root.json")
     yield copied
     vault.root = root
     vault.forget()
-
-
-def end_epoch(file: Path, epoch: int) -> None:
-    """Destroy a root epoch."""
-    content = json.loads(file.read_text())
-    del content["keys"][str(epoch)]
-    file.write_text(json.dumps(content))
 
 
 class TestRefusals:
@@ -723,7 +712,7 @@ class TestRefusals:
         """Told before anything is written."""
         folder = backup(program)
         (keys / "root.json").unlink()
-        FileRoot.create(keys / "root.json")
+        RootKeys.create(keys / "root.json")
         target.restore(folder, folder, "--without-checkpoint").refused("wrong root key", "WAYPOST_KEYS_DIR")
         assert target.is_empty()
 
