@@ -4,6 +4,7 @@ Machinery, read once, in this order: errors, access, vault, rows, base, kept, le
 database.
 Words: content. Nouns, one file each: agency, user, session, jurisdiction, template, library, client, checklist, review,
 plan, caseload, history, legal_hold, release, shred, destruction; and two that serve the front door: idempotency, setup.
+Above them all: backup.
 Importing this package makes every table known.
 """
 

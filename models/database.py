@@ -2,7 +2,8 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
@@ -175,6 +176,13 @@ class Database:
             db.finish()
             return db
         return None
+
+
+@contextmanager
+def all_or_nothing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction of no agency's, for restoring a whole database: kept when the block ends well, else undone."""
+    with engine.begin() as connection:
+        yield connection
 
 
 def _begin_for(agency_id: UUID, server: psycopg.pq.abc.PGconn) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from models.backup.halves import Half, Manifest
 from models.backup.notes import read_kept
 from models.backup.restore import restore as restore_into
 from models.backup.save import ledgers_sound, rows_of, save, snapshot
+from models.database import all_or_nothing
 
 BOTH = (Half.DATA, Half.KEYS)
 
@@ -42,8 +44,7 @@ def _saved(to: Path | None, halves: tuple[Half, ...], name: str) -> Answer:
     if file := EmbeddedFile.of(settings.app_url()):
         file.must_exist()
         file.must_be_sound()
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    folder = to or settings.data_dir / "backups" / f"{name}-{stamp[:-5]}Z"
+    folder = to or _unused(settings.data_dir / "backups" / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     with (
         engine_of(settings.app_url()) as engine,
         snapshot(engine) as store,
@@ -55,8 +56,14 @@ def _saved(to: Path | None, halves: tuple[Half, ...], name: str) -> Answer:
     return Answer(data, [*_told(folder, manifest), *_warned(unsound)], FOUND if unsound else OK)
 
 
+def _unused(folder: Path) -> Path:
+    """The folder, or with a number behind it when one was made in the same second."""
+    names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
+    return next(name for name in names if not name.exists())
+
+
 def _told(folder: Path, manifest: Manifest) -> Iterator[str]:
-    yield f"Saved {folder} ({len(manifest.ledgers) - 1} agencies, revision {manifest.revision})."
+    yield f"Saved {folder} (agencies: {len(manifest.ledgers) - 1}, revision {manifest.revision})."
     for half, file in manifest.files.items():
         rows = sum(file["rows"].values())
         yield f"  {half.file}: {rows} rows, {file['bytes'] / 1e6:.1f} MB (sha256 {file['sha256'][:16]}…)"
@@ -96,7 +103,7 @@ def check(words: Words) -> Answer:
     settings = Settings()
     try:
         with _examined(words.asked(), settings) as found:
-            next_step = f"Next, with an empty database: {PROGRAM} db restore with the same words"
+            next_step = "Next, into an empty database: the same without `check`"
             return Answer(_data(found), [*_found(found), next_step])
     except Refused as no:
         raise Trouble(no.what, no.why, no.next_step, FOUND) from None
@@ -120,7 +127,7 @@ def restore(words: Words) -> Answer:
 
 def _fill(url: str, found: Found, settings: Settings) -> None:
     rows = sum(sum(file["rows"].values()) for file in found.data_manifest.files.values())
-    with engine_of(url) as engine, bar("Restoring", rows) as done, engine.begin() as connection:
+    with engine_of(url) as engine, bar("Restoring", rows) as done, all_or_nothing(engine) as connection:
         restore_into(connection, found, open_vault(settings), migrations.upgrade_on, done)
 
 
@@ -159,10 +166,13 @@ def _data(found: Found) -> dict[str, Any]:
 def _found(found: Found) -> list[str]:
     n = found.counts()
     data, keys = found.data_manifest.made_at, found.keys_manifest.made_at
+    kept = len(found.asked.kept)
     lines = [
-        f"Data of {data:%Y-%m-%d %H:%M} UTC, keys of {keys:%Y-%m-%d %H:%M} UTC; {n['agencies']} agencies.",
-        f"Checkpoints kept outside: {len(found.asked.kept)}, all of them hold.",
-        f"Clients: {n['alive']} alive, and their keys open; {n['destroyed']} destroyed, who do not come back.",
+        f"Data of {data:%Y-%m-%d %H:%M} UTC, keys of {keys:%Y-%m-%d %H:%M} UTC; agencies: {n['agencies']}.",
+        f"Checkpoints kept outside: {kept}, and all hold."
+        if kept
+        else "No checkpoint: nothing shows how new the keys are.",
+        f"Clients: {n['alive']} whose keys open; {n['destroyed']} destroyed since, who do not come back.",
         f"Sealed rows: {n['rows']}; {n['back']} go back to an older state, {n['missing']} written since are missing.",
     ]
     if lost := [f"{n[name]} {words}" for name, words in _LOST.items() if n[name]]:

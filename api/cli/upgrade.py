@@ -4,7 +4,7 @@ import migrations
 from api.cli.embedded import EmbeddedFile
 from api.cli.house import engine_of, must_fit, opened
 from api.cli.library import load_into
-from api.cli.say import FOUND, OK, PROGRAM, Answer
+from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.keys import CHECKPOINT, lacks_checkpoint_key, make_checkpoint_key, open_vault
 from api.settings import Settings
 from migrations import Fit

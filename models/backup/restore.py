@@ -22,6 +22,7 @@ from models.ledger.book import Origin
 from models.rows import Change
 from models.user import User, UserStatus
 from models.vault.keys import Vault
+from models.watch import Watch
 from models.workspace import Workspace
 
 IN_ONE_ENTRY = 500  # rows whose digests stand in one entry of the ledger
@@ -165,6 +166,6 @@ def _unit(connection: sa.Connection, agency_id: UUID, vault: Vault) -> Workspace
     """A unit of the command line inside this transaction."""
     if not _embedded(connection):
         connection.exec_driver_sql("select set_config('app.agency_id', %s, true)", (str(agency_id),))
-    db = Workspace(connection, agency_id, Origin(), vault)
+    db = Workspace(connection, agency_id, Origin(), vault, Watch())
     db.become(Actor.system(agency_id, kind=Kind.COMMAND))
     return db
