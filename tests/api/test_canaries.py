@@ -24,8 +24,8 @@ from models.access import Permission
 from models.base import table_of
 from models.client import Client
 from models.database import Database
+from models.ledger import book
 from models.vault.keys import DataKey, Vault
-from models.workspace import Workspace
 from tests.api.contract import client, cursor_of, good, plan, problem, walk
 from tests.conftest import Api
 from tests.factories import behind
@@ -169,7 +169,7 @@ class TestAlarm:
         assert api.world.system(lambda db: db.find(Client, one).alias) == NAME
         assert [alarm.kind for alarm in told] == ["canary_opened"]
 
-    def test_no_alarm_before_the_commit_nor_for_what_was_undone(self, world: World):
+    def test_no_alarm_before_the_commit_nor_for_what_was_undone(self, world: World, monkeypatch: pytest.MonkeyPatch):
         """An alarm is about an entry that is kept."""
         told = []
         world.database.watch.tell = told.append
@@ -177,12 +177,12 @@ class TestAlarm:
             "ada", Permission.CANARY_CREATE, lambda db: Client.canary(db, alias=NAME, opened_on=date(2027, 1, 4))
         )
 
-        def work(db: Workspace) -> None:
-            assert db.find(Client, one).alias == NAME
+        def full(*_: Any) -> int:
             raise RuntimeError
 
-        with pytest.raises(RuntimeError):
-            world.run("sol", Permission.CLIENT_READ, work)
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+            patch.setattr(book, "append", full)
+            world.run("sol", Permission.CLIENT_READ, lambda db: db.find(Client, one).alias)
         assert not told
         assert not alarms_in(world)
 
