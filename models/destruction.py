@@ -64,6 +64,7 @@ class Destruction(AgencyRecord, table=True):
     """A proposal, and once it is carried out the certificate. It belongs to the agency, not to the client: it stays."""
 
     __tablename__ = "destructions"
+    kept_with_keys: ClassVar[bool] = True
     __table_args__ = (
         sa.Index("ix_destructions_client", "agency_id", "client_id"),
         sa.Index("ix_destructions_proposed", "agency_id", "proposed_at", "id"),

@@ -83,5 +83,5 @@ def _explain_every_write(session: Session, context: object, instances: object) -
         if hasattr(row, "version") and not sa.inspect(row).attrs.version.history.has_changes():
             row.version += 1
     for row in objects.deleted:
-        if sealed_fields(type(row)):
+        if sealed_fields(type(row)) and row.seal_rev:
             db.note_digest(str(row.__tablename__), row.id, row.seal_rev, None)

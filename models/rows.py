@@ -303,7 +303,7 @@ class Change:
             changed: int = done.rowcount
             return changed
         gone = done.fetchall()  # sealed rows: the ledger has to say that they are no more, or they seem to be missing
-        for raw, seal_rev in gone:
+        for raw, seal_rev in (row for row in gone if row[1]):
             db.note_digest(self.table.name, uuid_of(raw), seal_rev, None)
         return len(gone)
 

@@ -30,6 +30,7 @@ class ClientOpening(Record, table=True):
 
     __tablename__ = "client_openings"
     machinery: ClassVar[bool] = True
+    of_the_day: ClassVar[bool] = True
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     agency_id: UUID = id_field(primary_key=True)

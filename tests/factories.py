@@ -141,7 +141,7 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
         "assignment_id": assignments[0]["id"],
         "template_id": template["id"],
         "number": "1",
-        "sequence": "0",
+        "sequence": "0" if who != "other" else "999999",  # every log begins at 0: of another agency it is no address
         "user_id": str(api.world.people["ben" if who != "other" else who].actor.id),
         "session_id": session["id"],
     }

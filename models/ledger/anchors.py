@@ -20,6 +20,7 @@ class LedgerTile(Record, table=True):
 
     __tablename__ = "ledger_tiles"
     machinery: ClassVar[bool] = True
+    kept_with_keys: ClassVar[bool] = True
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     agency_id: UUID = id_field(primary_key=True)
@@ -32,6 +33,7 @@ class LedgerCheckpoint(Record, table=True):
 
     __tablename__ = "ledger_checkpoints"
     machinery: ClassVar[bool] = True
+    kept_with_keys: ClassVar[bool] = True
 
     agency_id: UUID = id_field(primary_key=True)
     size: int = Field(sa_type=sa.BigInteger, primary_key=True)

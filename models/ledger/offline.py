@@ -588,7 +588,7 @@ def _parsed_line(line: bytes) -> dict[str, Any]:
     try:
         row: dict[str, Any] = json.loads(line)
         return {"t": row["t"], "id": row["id"], "digest": row["digest"]}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Unusable("rows.jsonl is not in the form it has to have") from None
 
 

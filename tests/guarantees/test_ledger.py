@@ -266,6 +266,7 @@ class TestFailingClosed:
             return {
                 table.name: sorted(map(repr, connection.execute(sa.select(table)).all()))
                 for table in Client.metadata.sorted_tables
+                if table.name != "ledger_checkpoints"  # signed meanwhile, over what was there before
             }
 
     def test_a_denial_that_cannot_be_kept_is_still_a_refusal(self, api: Api, urls: Urls) -> None:

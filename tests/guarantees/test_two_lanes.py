@@ -108,8 +108,6 @@ class Fast:
         row = db.one(READ_BARE, item_id=row_id)
         db.change(REMOVE, item_id=row_id)
         db.note(Action.CHECKLIST_ITEM_REMOVED, "checklist_items", [row_id], row.client_id)
-        if row.seal_rev:
-            db.note_digest("checklist_items", row_id, row.seal_rev, None)
 
     def read(self, db: Workspace, row_id: UUID) -> dict[str, Any]:
         return dict(db.one(READ, item_id=row_id)._asdict())
