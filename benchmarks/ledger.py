@@ -1,4 +1,4 @@
-"""`python -m benchmarks.ledger`: what the ledger costs beside a plain insert, and how fast it is verified and proved."""
+"""What the ledger costs beside a plain insert, and how fast it is verified and proved: `python -m benchmarks.ledger`."""
 
 import statistics
 import tempfile
@@ -52,7 +52,8 @@ def main() -> int:
 def figures(kind: str, world: World, superuser: str, folder: Path) -> Iterator[str]:
     """Every figure of one database, as a line."""
     plain, logged = append_cost(world, superuser)
-    yield f"{kind}: a committed insert takes {plain:.2f} ms, with a ledger entry {logged:.2f} ms: {logged - plain:+.2f} ms"
+    more = f"{logged - plain:+.2f} ms"
+    yield f"{kind}: a committed insert takes {plain:.2f} ms, with a ledger entry {logged:.2f} ms: {more}"
     grow(world, superuser, VERIFIED)
     took, verdict = timed(lambda: book.verified(world.system, world.agency_id()))
     assert not verdict.faults

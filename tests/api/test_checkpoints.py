@@ -203,7 +203,20 @@ class TestPublisher:
 
     @pytest.mark.parametrize(
         "sink",
-        ["", "x", "file:kept.txt", "file://host/kept.txt", "file:/", "file:/folder/", "http://hook.example/x", "stdout:x", "https://", "https://ana:secret@hook.example/x", "ftp://hook.example/x", "https://hook.example/x#y"],
+        [
+            "",
+            "x",
+            "file:kept.txt",
+            "file://host/kept.txt",
+            "file:/",
+            "file:/folder/",
+            "http://hook.example/x",
+            "stdout:x",
+            "https://",
+            "https://ana:secret@hook.example/x",
+            "ftp://hook.example/x",
+            "https://hook.example/x#y",
+        ],
     )
     def test_no_other_sink_is_taken(self, sink: str):
         """Refused at the start, in words that hold nothing of it."""
