@@ -1,4 +1,4 @@
-"""What the ledger costs beside a plain insert, and how fast it is verified and proved: `python -m benchmarks.ledger`."""
+"""What the ledger costs beside a plain insert, and how fast it is verified and proved (`make bench ARGS=--vault`)."""
 
 import statistics
 import tempfile
