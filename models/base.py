@@ -138,7 +138,7 @@ class Record(SQLModel):
     machinery: ClassVar[bool] = False
     #: Backups keep these rows beside the keys: they are restored from the newest copy and never go back in time.
     kept_with_keys: ClassVar[bool] = False
-    #: Rows of the day, in no backup: after a restore everybody signs in anew.
+    #: Rows of the day, in no backup: sessions, counts of the hour. After a restore everybody signs in anew.
     of_the_day: ClassVar[bool] = False
 
     @classmethod

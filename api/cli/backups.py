@@ -84,7 +84,7 @@ class Words:
     without_checkpoint: bool
     accept_loss: bool
 
-    def asked(self) -> Asked:
+    def asked(self, settings: Settings) -> Asked:
         """What is asked for. Trouble when a folder is not named."""
         if self.data is None or self.keys is None:
             raise Trouble(
@@ -93,8 +93,8 @@ class Words:
                 f"{PROGRAM} db restore --help",
                 USAGE,
             )
-        kept = [note for file in self.kept for note in read_kept(file)]
-        # The one place where the signatures of checkpoints kept outside belong: after they are read, before they count.
+        notary = open_vault(settings).notary if self.kept else None
+        kept = [note for file in self.kept for note in read_kept(file, notary)] if notary else []
         return Asked(self.data, self.keys, kept, self.without_checkpoint, self.accept_loss)
 
 
@@ -102,7 +102,7 @@ def check(words: Words) -> Answer:
     """Whether the two may be restored together: exit 0, or 1 and why not."""
     settings = Settings()
     try:
-        with _examined(words.asked(), settings) as found:
+        with _examined(words.asked(settings), settings) as found:
             next_step = "Next, into an empty database: the same without `check`"
             return Answer(_data(found), [*_found(found), next_step])
     except Refused as no:
@@ -111,7 +111,8 @@ def check(words: Words) -> Answer:
 
 def restore(words: Words) -> Answer:
     """Fill an empty database; all of it or nothing."""
-    asked, settings = words.asked(), Settings()
+    settings = Settings()
+    asked = words.asked(settings)
     file = EmbeddedFile.of(settings.owner_url())
     if file:
         file.must_be_empty()

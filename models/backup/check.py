@@ -191,7 +191,7 @@ def _open_keys(found: Found, agency: Agency, root: RootKeys) -> None:
             "They belong to another root key, or to a root epoch that was destroyed since",
             f"{NEWER}; or put the key files that belong to it into WAYPOST_KEYS_DIR",
         ) from None
-    keyed = {key.subject_id for key in stored if key.purpose == "client"}
+    keyed = {key.subject_id for key in stored}
     for (client,) in _rows(found.data, "clients", agency_id, "id"):
         client_id = uuid_of(client)
         if client_id in keyed:

@@ -3,6 +3,7 @@
 Nothing here asks the models: a database older than the code is copied as it is.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
+from psycopg.types.json import Json
 
 from models.base import EPOCH, uuid_of
 
@@ -159,6 +161,7 @@ _FORMS: tuple[tuple[Any, Form, Form], ...] = (
     (sa.DateTime, _instant, _from_instant),
     (sa.Date, date.isoformat, date.fromisoformat),
     (sa.Boolean, int, bool),
+    (sa.JSON, json.dumps, lambda text: Json(json.loads(text))),
     ((sa.LargeBinary, sa.String, sa.Integer), None, None),
 )
 

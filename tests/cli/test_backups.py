@@ -1,6 +1,5 @@
 """Backups in two halves: saved while people write, restored as old data with the newest keys, or refused in one line."""
 
-import base64
 import json
 import random
 import shutil
@@ -41,6 +40,7 @@ from models.plan import Plan
 from models.rows import Change
 from models.user import User
 from models.vault.keys import _D, DataKey, Vault
+from models.vault.notes import Notary
 from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 from models.workspace import Workspace
@@ -129,9 +129,7 @@ def kept(world: World, folder: Path) -> list[str]:
     notes = []
     for agency in ("Harbor", "Lighthouse"):
         head = world.system(book.head, agency)
-        root = base64.b64encode(merkle.root(head.frontier)).decode()
-        origin = f"waypost.harbor.example/audit/{world.agency_id(agency)}"
-        notes.append(f"{origin}\n{head.size}\n{root}\n\n\u2014 waypost.harbor.example c2lnbmF0dXJl\n")
+        notes.append(world.database.vault.notary.sign(world.agency_id(agency), head.size, merkle.root(head.frontier)))
     file.write_text("\n".join(notes))
     return ["--kept", str(file)]
 
@@ -556,16 +554,20 @@ class TestTheRule:
         """The right size with another root, a file without a checkpoint, one agency's checkpoint missing."""
         folder, words = backup(program), kept(world, program.folder)
         file = Path(words[1])
-        harbor, _ = file.read_text().split("\n\n", 1)
-        origin, size, root = harbor.splitlines()
-        other = base64.b64encode(bytes(32)).decode()
-        notes = file.read_text()
-        file.write_text(notes.replace(root, other))
-        target.check(folder, folder, *words).err.index("is another than the checkpoint")
-        file.write_text(f"{origin}\n{size}\n{root}\n\n")
+        notes, notary, harbor = file.read_text(), world.database.vault.notary, world.agency_id()
+        size = world.system(book.head).size
+        ours = notary.sign(harbor, size, bytes(32))
+        theirs = notes[notes.index("\u2014") :].partition("\n")[2]
+        file.write_text(ours + theirs)
+        assert "is another than the checkpoint" in target.check(folder, folder, *words).err
+        file.write_text(theirs)
         target.restore(folder, folder, *words).refused("No checkpoint kept outside was given for 1 of 2 agencies")
         file.write_text("nothing\n")
         target.restore(folder, folder, *words).refused("holds no checkpoint")
+        stranger = Notary.create(program.folder / "stranger.json", "waypost.example")
+        for forged in (stranger.sign(harbor, 1, bytes(32)), notes.replace(f"\n{size}\n", "\n1\n", 1)):
+            file.write_text(forged)
+            target.restore(folder, folder, *words).refused("was not signed by this installation")
         file.write_text(notes)
         assert target.check(folder, folder, *words).code == 0
         assert target.is_empty()

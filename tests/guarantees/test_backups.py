@@ -12,8 +12,10 @@ from models.engine import make_engine
 from tests.postgres import Urls
 
 #: Reviewed when a table is added: what would come back with old data must not undo what was destroyed or said.
-WITH_THE_KEYS = {"agency_keys", "data_keys", "key_turns", "ledger_entries", "ledger_heads"}
-OF_THE_DAY = {"idempotency_keys", "sessions", "setup_links"}
+WITH_THE_KEYS = {"agency_keys", "data_keys", "destructions", "key_turns"} | {
+    "ledger_checkpoints", "ledger_entries", "ledger_heads", "ledger_tiles"
+}  # fmt: skip
+OF_THE_DAY = {"client_openings", "idempotency_keys", "sessions", "setup_links"}
 
 
 @pytest.fixture
