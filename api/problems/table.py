@@ -1204,14 +1204,13 @@ _problem(
     ("Too many clients opened in one hour", "Demasiadas personas consultadas en una hora"),
     (
         (
-            "You have opened more clients in this hour than one person usually needs, so this one was not opened and "
-            "whoever looks after Waypost was told. Those you have opened already stay open to you. If your work needs "
-            "more, tell your supervisor now."
+            "You have opened more clients in this hour than one person usually needs, so this one stays closed and "
+            "whoever looks after Waypost was told. Those opened already stay open; if your work needs more, tell your "
+            "supervisor now."
         ),
         (
-            "En esta hora usted abrió más expedientes de los que suele necesitar una persona. Este no se abrió y se "
-            "avisó a quien mantiene Waypost. Los que ya abrió siguen disponibles. Si su trabajo requiere más, avise ya "
-            "a quien supervisa."
+            "En esta hora abrió más expedientes de los que suele necesitar una persona: este no se abrió y se avisó a "
+            "quien mantiene Waypost. Los ya abiertos siguen disponibles; si necesita más, avise ya a quien supervisa."
         ),
     ),
     (
