@@ -22,7 +22,7 @@ HOUR = 3600
 #: A list may show so many times more clients than may be opened one by one.
 LISTED = 10
 #: Lists of an agency's clients show a canary as they show anybody: that she is in them tells nothing of who looks.
-LISTS = frozenset({Action.CASELOAD_READ})
+LISTS = frozenset({Action.CASELOAD_READ, Action.CLIENT_SEARCHED})
 
 
 class ClientOpening(Record, table=True):
