@@ -12,7 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models.base import columns, table_of
-from models.errors import Conflict, KeyRefused
+from models.errors import KeyRefused
 from models.ledger.action import Action
 from models.rows import Change, Query
 from models.vault.cells import unwrap, wrap
@@ -119,15 +119,15 @@ def rewrap(db: "Workspace", epoch: int, most: int = BATCH) -> int:
         moved.append({"named": row.kid, "before": row.wrapped, "epoch": epoch, "fresh": wrap(fresh, key, place)})
     if moved:
         db.change_many(_REWRAP, moved)
-        db.note(Action.KEYS_REWRAPPED, "data_keys", [], epoch=epoch, keys=len(moved))
+        db.note(Action.KEYS_MOVED, "data_keys", [], epoch=epoch, keys=len(moved))
     return len(moved)
 
 
 def end(db: "Workspace", epoch: int) -> None:
-    """Drop the agency's keys of older epochs; none of its data keys needs them any more. Conflict('keys-behind') when
-    one does. Twice changes nothing."""
+    """Drop the agency's keys of older epochs; none of its data keys needs them any more. KeyRefused when one does.
+    Twice changes nothing."""
     if behind(db, epoch):
-        raise Conflict("keys-behind")
+        raise KeyRefused("data keys are wrapped under an older epoch still; run: python -m api keys rotate")
     if dropped := db.change(_DROP, epoch=epoch):
         db.keys.turn_on()
         db.note(Action.KEYS_ROTATED, "agency_keys", [], epoch=epoch, dropped=dropped)

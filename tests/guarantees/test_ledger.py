@@ -57,7 +57,7 @@ WRITTEN_ELSEWHERE = {
     "integrity.failed",
     "keys.epoch_destroyed",
     "keys.replaced",
-    "keys.rewrapped",
+    "keys.moved",
     "keys.rotated",
     "keys.rotation_begun",
     "record.disclosed",

@@ -16,7 +16,7 @@ from models.base import table_of
 from models.checklist import ChecklistItem
 from models.client import Client
 from models.database import Database
-from models.errors import Conflict, NotFound, SealError
+from models.errors import KeyRefused, NotFound, SealError
 from models.rekey import rekey, rekey_worn, sealed_models
 from models.vault import rotation
 from models.vault.keys import WORN, AgencyKey, DataKey, Vault
@@ -102,7 +102,7 @@ class TestRotation:
         assert [alias(world, c) for c in clients] == [f"Wren {n}" for n in range(5)]
         assert alias(world, foreign, "other") == "Heron"
         said = [e for e in world.entries() if e["action"].startswith("keys.")]
-        assert [e["action"] for e in said] == ["keys.rotation_begun", *["keys.rewrapped"] * 3, "keys.rotated"]
+        assert [e["action"] for e in said] == ["keys.rotation_begun", *["keys.moved"] * 3, "keys.rotated"]
         assert [e["object"]["counts"] for e in said][1:3] == [{"epoch": 2, "keys": 3}] * 2
 
     def test_attack_22_what_is_made_meanwhile_is_under_the_new_epoch(
@@ -141,7 +141,7 @@ class TestRotation:
         world.client()
         world.database.vault.root.rotate()
         epoch = world.system(rotation.begin)
-        with pytest.raises(Conflict):
+        with pytest.raises(KeyRefused):
             world.system(lambda db: rotation.end(db, epoch))
         rotate(world)
         size = len(world.entries())
