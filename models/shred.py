@@ -81,16 +81,12 @@ def hold_all(db: "Workspace", client_id: UUID) -> list[tuple[_Table, list[Any]]]
 
 def shred(db: "Workspace", client_id: UUID) -> Shredded:
     """Take away every row of the client, her keys, and what repeated requests would find of hers. The caller locked her
-    row. In the entry every sealed row has a `rows` member with digest null."""
+    row. Deleting leaves a `rows` member with digest null in the entry for every sealed row."""
     found = hold_all(db, client_id)
     epoch = _epoch_of_keys(db, client_id)
     for table, rows in reversed(found):
         if rows:
             db.change(table.delete, client_id=client_id)
-    for table, rows in found:
-        for row in rows:
-            if getattr(row, "seal_rev", 0):
-                db.note_digest(table.name, row.id, row.seal_rev, None)
     counts = {table.name: len(rows) for table, rows in found if rows}
     counts["data_keys"] = db.change(_DROP_KEYS, client_id=client_id)
     if forgotten := _forget_requests(db, [row.id for _, rows in found for row in rows]):
