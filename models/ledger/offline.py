@@ -74,11 +74,12 @@ def path_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def subtree(leaves: Sequence[bytes]) -> bytes:
-    """The root over some leaf or node hashes."""
-    tree = Tree()
-    for leaf in leaves:
-        tree.add(leaf)
-    return root_of(tree.peaks)
+    """The root over some leaf or node hashes: level by level, where an odd one moves up as it is."""
+    level = list(leaves)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [node_hash(left, right) for left, right in pairs] + (level[-1:] if len(level) % 2 else [])
+    return level[0]
 
 
 def climb(leaf: bytes, index: int, size: int, path: Iterable[bytes]) -> bytes:
