@@ -80,11 +80,8 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 def append_cost(world: World, superuser: str) -> tuple[float, float]:
     """Milliseconds of a transaction that inserts one row: into a table without a log, and into the log. Medians."""
     with _plain_table(superuser) as table:
-        insert = (
-            "insert into bench_rows values (?, ?)"
-            if world.database.embedded
-            else "insert into bench_rows values (%s, %s)"
-        )
+        marks = "(?, ?)" if world.database.embedded else "(%s, %s)"
+        insert = f"insert into bench_rows values {marks}"  # noqa: S608 - no value is in it
 
         def row(db: Workspace) -> None:
             db.driver.execute(insert, [time.time_ns(), b"x" * 500])
@@ -93,7 +90,9 @@ def append_cost(world: World, superuser: str) -> tuple[float, float]:
             db.note(Action.AUDIT_READ, "ledger_entries", [])
 
         assert table
-        return _median(world, row), _median(world, entry)
+        times = [(timed(lambda: world.system(row))[0], timed(lambda: world.system(entry))[0]) for _ in range(APPENDS)]
+        plain, logged = (1000 * statistics.median(column) for column in zip(*times, strict=True))
+        return plain, logged
 
 
 @contextmanager
@@ -109,10 +108,6 @@ def _plain_table(superuser: str) -> Iterator[str]:
     with engine.begin() as connection:
         connection.exec_driver_sql("drop table bench_rows")
     engine.dispose()
-
-
-def _median(world: World, work: Callable[[Workspace], None]) -> float:
-    return 1000 * statistics.median(timed(lambda: world.system(work))[0] for _ in range(APPENDS))
 
 
 def grow(world: World, superuser: str, size: int) -> None:
