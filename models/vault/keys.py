@@ -296,14 +296,14 @@ class KeyRing:
         return cipher
 
     def for_scanning(self, kids: set[bytes]) -> dict[bytes, bytes]:
-        """Subject id and key, 16 and 32 bytes in one, by kid: of these that there are, and others that are kept. For
-        models/vault/scan.py, which shows nothing of what it opens."""
+        """Data keys as 32 bytes, by kid: of these that there are, and others that are kept. For models/vault/scan.py,
+        which shows nothing of what it opens."""
         self._read_turn()
         kept = self._vault.scanned.of(self._agency)
         missing = list(kids - kept.keys())
         if not missing:
             return kept
-        found = {row.kid: row.subject_id.bytes + self._unwrap(row) for row in self._db.rows(_BY_KID, kids=missing)}
+        found = {row.kid: self._unwrap(row) for row in self._db.rows(_BY_KID, kids=missing)}
         self._scanned |= found
         return kept | found
 

@@ -21,13 +21,13 @@ class ScanKeys:
     unwrapping one again costs five and a look into the database. The agency searched longest ago leaves first."""
 
     def __init__(self, capacity: int = 50_000) -> None:
-        """`capacity`: keys of all agencies together, some 250 bytes each."""
+        """`capacity`: keys of all agencies together, some 230 bytes each."""
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._agencies: OrderedDict[bytes, dict[bytes, bytes]] = OrderedDict()  # agency -> kid -> subject | key
+        self._agencies: OrderedDict[bytes, dict[bytes, bytes]] = OrderedDict()  # agency -> kid -> key
 
     def of(self, agency: bytes) -> dict[bytes, bytes]:
-        """What is kept of an agency: subject id and key by kid."""
+        """What is kept of an agency: keys by kid."""
         return self._agencies.get(agency, {})
 
     def keep(self, agency: bytes, keys: dict[bytes, bytes]) -> None:
@@ -64,12 +64,10 @@ class Opened:
         keys = db.keys.for_scanning({row[2][1:HEADER] for row in rows if row[2]})
         for row_id, seal_rev, alias, legal_name in rows:
             try:
-                known = keys.get(cells.kid_of(alias))
+                known = keys.get(cells.kid_of(alias))  # somebody else's opens nothing: her id is sealed into the cell
                 if known is None:
                     continue
-                if known[:16] != row_id:
-                    raise SealError
-                cipher = AESGCM(known[16:])
+                cipher = AESGCM(known)
                 opened = (
                     open_(cipher, alias, alias_at(row_id, seal_rev)),
                     open_(cipher, legal_name, legal_name_at(row_id, seal_rev)),
