@@ -134,7 +134,7 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
     for header in matching:
         header["schema"] = {"type": "string", "pattern": '^(\\*|"\\d{1,10}")$'}
         header["example"] = '"3"'
-    if guarded and method in ("post", "patch"):
+    if guarded and (method == "patch" or "201" in operation["responses"]):  # a search makes nothing to repeat
         parameters.append(_KEY)
     for parameter in parameters:
         parameter.setdefault("example", _made(parameter["schema"], schemas, parameter["name"]))
