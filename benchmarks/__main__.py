@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks import floors, profile, report, scene
+from benchmarks import backups, floors, keys, ledger, profile, report, scene, search
 from benchmarks.measure import BenchError, Figures, Server, answering, first_answer, run, serving
 from benchmarks.operations import OPERATIONS, Operation
 from benchmarks.report import FLOOR, Result
@@ -36,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="processes of a second server on PostgreSQL (1: none)")
     parser.add_argument("--sizes", type=int, nargs="+", help="how the lists stand to the number of clients, instead")
     parser.add_argument("--profile", action="store_true", help="say where the CPU goes instead (py-spy)")
+    parser.add_argument("--vault", action="store_true", help="keys, ledger, search and backups, instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--update-docs", action="store_true", help="put the tables into docs/speed.md")
     chosen = parser.parse_args()
@@ -48,6 +49,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, print, keep. 0 when every answer was right and every ledger is sound."""
     chosen = arguments()
+    if chosen.vault:
+        return vault()
     with tempfile.TemporaryDirectory(prefix="waypost-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         try:
@@ -66,6 +69,13 @@ def main() -> int:
     if chosen.json:
         chosen.json.write_text(json.dumps(result.as_json(), indent=1))
     _publish(report.tables(result), chosen, report.LAST_RUN)
+    return 0
+
+
+def vault() -> int:
+    """What the vault and the ledger cost, each beside the plain work it is compared with."""
+    for part in (keys, ledger, search, backups):
+        part.main()
     return 0
 
 

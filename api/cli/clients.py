@@ -7,7 +7,8 @@ import orjson
 
 from api.cli import keys
 from api.cli.house import House, open_house
-from api.cli.say import PROGRAM, USAGE, Answer, Trouble
+from api.cli.say import FOUND, OK, PROGRAM, USAGE, Answer, Trouble
+from api.cli.troubles import explained
 from api.routes.destructions import DestructionOut
 from api.shapes import written
 from models.destruction import Destruction, DestructionState, of_client
@@ -15,8 +16,16 @@ from models.errors import Conflict, NotFound
 from models.workspace import Workspace
 
 WHY = {
-    "legal-hold-stands": ("A legal hold stands", "What may be asked for is never destroyed", "lift it first"),
-    "release-lives": ("A release of hers is active", "Somebody may be told something", "take it back, or wait"),
+    "legal-hold-stands": (
+        "A legal hold stands",
+        "What may be asked for is never destroyed",
+        "an agency admin lifts it: PUT /v1/legal-holds/{id}/lifting",
+    ),
+    "release-lives": (
+        "A release of hers is active",
+        "Somebody may be told something",
+        "take it back: PUT /v1/releases/{id}/revocation; or wait until it ends",
+    ),
     "destruction-not-open": ("This proposal is not open any more", "Nothing was done", "propose it anew"),
 }
 
@@ -38,9 +47,30 @@ def destroy(named: str, *, urgent: bool, sure: bool) -> Answer:
         except Conflict as refused:
             raise Trouble(*WHY[refused.reason]) from None
         epochs = [n for n in house.database.vault.root.epochs() if n <= answer.data["key_epoch"]] if urgent else []
-    ended = [keys.destroy_epoch(epoch, urgent=True, sure=True) for epoch in sorted(epochs)]
-    lines = [*answer.lines, *(line for one in ended for line in one.lines)]
-    return Answer({**answer.data, "epochs_destroyed": sorted(epochs)}, lines)
+    if answer.data["urgent"] and not urgent:
+        more = [f"It was proposed as urgent. Next: {_end_of_epochs(answer.data['key_epoch'])}"]
+        return Answer(answer.data, [*answer.lines, *more])
+    return _ended(answer, sorted(epochs))
+
+
+def _ended(answer: Answer, epochs: list[int]) -> Answer:
+    """The certificate, and what became of the root epochs. The record is destroyed, whatever happens to them."""
+    lines, done = list(answer.lines), list[int]()
+    try:
+        for epoch in epochs:
+            lines += keys.destroy_epoch(epoch, urgent=True, sure=True).lines
+            done.append(epoch)
+    except Exception as error:  # noqa: BLE001 - the certificate must not be lost with it
+        trouble = explained(error)
+        lines += [
+            f"The record is destroyed. Root epoch {epochs[len(done)]} is not: {trouble.what}. {trouble.why}.",
+            f"Next: {trouble.next_step}; then {_end_of_epochs(epochs[len(done)])}",
+        ]
+    return Answer({**answer.data, "epochs_destroyed": done}, lines, OK if done == epochs else FOUND)
+
+
+def _end_of_epochs(epoch: int) -> str:
+    return f"{PROGRAM} keys destroy-epoch {epoch} --urgent --yes"
 
 
 def certificate(named: str) -> Answer:

@@ -91,7 +91,7 @@ def destroy_epoch(epoch: int, *, urgent: bool, sure: bool) -> Answer:
     with open_house(settings) as house:
         root = house.database.vault.root
         if urgent and epoch == root.current():
-            _must_be_sure(epoch, sure=sure)
+            _must_be_sure(epoch, urgent=urgent, sure=sure)
             turn_over(house, root.rotate())
         _must_be_unused(house, epoch)
         free = _freed(house).get(epoch, datetime.now(UTC)) + timedelta(days=settings.backup_window)
@@ -101,7 +101,8 @@ def destroy_epoch(epoch: int, *, urgent: bool, sure: bool) -> Answer:
                 "Without it they cannot be restored",
                 f"wait, or if they are to die now: {PROGRAM} keys destroy-epoch {epoch} --urgent --yes",
             )
-        _must_be_sure(epoch, sure=sure)
+        _must_be_sure(epoch, urgent=urgent, sure=sure)
+        # First the entry: an epoch that is gone without a word is worse than a word about one that is still there.
         house.platform(lambda db: db.note(Action.KEYS_EPOCH_DESTROYED, "root_keys", [], epoch=epoch))
         root.destroy(epoch)
     lines = [
@@ -213,12 +214,12 @@ def _must_be_unused(house: House, epoch: int) -> None:
         )
 
 
-def _must_be_sure(epoch: int, *, sure: bool) -> None:
+def _must_be_sure(epoch: int, *, urgent: bool, sure: bool) -> None:
     if not sure:
         raise Trouble(
             f"Destroying epoch {epoch} cannot be undone",
             "Every backup whose keys it wraps can never be opened again",
-            f"{PROGRAM} keys destroy-epoch {epoch} --yes",
+            f"{PROGRAM} keys destroy-epoch {epoch}{' --urgent' if urgent else ''} --yes",
         )
 
 

@@ -21,13 +21,17 @@ _SAID = {
 }
 
 
+#: Every step is one transaction, and some verbs are many steps; all of them may be run again.
+_KEPT = "No step is half-done: what was finished before is kept, the rest is not done"
+
+
 def explained(error: BaseException) -> Trouble:
     """The trouble an error stands for. Of an unexpected one only its kind and place are told: it may carry content."""
     for kinds, explain in _KNOWN:
         if isinstance(error, kinds):
             return explain(error)
     kind = f"{type(error).__name__} at {_innermost(error)}"
-    return Trouble(f"Something unexpected failed ({kind})", "Nothing half-done was kept", f"{PROGRAM} doctor")
+    return Trouble(f"Something unexpected failed ({kind})", _KEPT, f"{PROGRAM} doctor")
 
 
 def _keys(error: KeyRefused) -> Trouble:
@@ -43,7 +47,7 @@ def _keys(error: KeyRefused) -> Trouble:
 def _keys_away(error: KeysAway) -> Trouble:
     return Trouble(
         error.line,
-        "Nothing was changed, and no process can start without its root key",
+        f"{_KEPT}; no process can start without its root key",
         f"the same command again; if it stays so: {PROGRAM} doctor",
     )
 
@@ -79,7 +83,7 @@ def _database(error: Exception) -> Trouble:
     said = f" ({str(cause).splitlines()[0].rstrip('.')})" if cause and str(cause) else ""
     busy = isinstance(error, Unavailable) and error.reason == "database-busy"
     what = "Another process holds the database" if busy else "The database does not answer"
-    return Trouble(f"{what}{said}", "Nothing was changed", f"the same command again; if it stays so: {PROGRAM} doctor")
+    return Trouble(f"{what}{said}", _KEPT, f"the same command again; if it stays so: {PROGRAM} doctor")
 
 
 def _refused(error: DomainError) -> Trouble:

@@ -1,5 +1,6 @@
 """Backups in two halves (decision 21): data that may be old, and keys with the ledger, which must be the newest.
-Read in this order: stores (tables as a copy sees them), halves (the folder), save, check, restore."""
+Read in this order: stores (tables as a copy sees them), halves (the folder), words (the ledger's last word on
+each row), notes (checkpoints kept outside), save, check, restore."""
 
 from dataclasses import dataclass
 

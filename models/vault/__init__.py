@@ -1,2 +1,3 @@
-"""The vault: sealed cells, the keys that open them, and the field that hides both. The only importer of cryptography.
-Read in this order: cells, files, key_services, roots, service, keys, sealed."""
+"""The vault: sealed cells, the keys that open them, and the field that hides both. The only importer of cryptography,
+but for models/ledger/offline.py. Read in this order: cells, files, key_services, roots, service, notes, scan, keys,
+sealed, rotation, stored."""
