@@ -12,7 +12,9 @@ from models.base import MODELS, columns
 from models.client import Assignment
 from models.ledger.action import Action
 from models.ledger.finding import Wanted, entries
+from models.legal_hold import LegalHold
 from models.plan import Plan
+from models.release import Release
 from models.review import Review
 from models.rows import Query, Sight
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 #: Entries of what failed name the ids that were asked for, not the client behind them.
 REFUSED = (Action.ACCESS_DENIED, Action.INTEGRITY_FAILED)
 _PLANS = Query(sa.select(columns(Plan).id), Sight.ONE_CLIENT)
-_OTHERS = tuple(Query(sa.select(columns(model).id), Sight.ONE_CLIENT) for model in (Review, Assignment))
+_NAMED = (Review, Assignment, Release, LegalHold)
+_OTHERS = tuple(Query(sa.select(columns(model).id), Sight.ONE_CLIENT) for model in _NAMED)
 PARTS = 0xFFFF  # a plan's sections and items carry its id, and their number in the last two bytes (models/checklist.py)
 AT_ONCE = 100
 

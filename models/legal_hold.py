@@ -1,7 +1,7 @@
 """Legal holds: what may be asked for by a court is not destroyed, until two people agree that it is over."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ class LegalHold(ClientRecord, table=True):
     person; lifting it takes an agency admin who did not place it."""
 
     __tablename__ = "legal_holds"
+    narratives: ClassVar[tuple[str, ...]] = ("reason",)
     __table_args__ = (
         within("client_id", "clients"),
         sa.CheckConstraint("seal_rev > 0", name="sealed"),

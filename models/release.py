@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -61,6 +61,7 @@ class Release(ClientRecord, table=True):
     """One consent to tell one recipient (R6) what is named, for the purpose named, for a limited time."""
 
     __tablename__ = "releases"
+    narratives: ClassVar[tuple[str, ...]] = ("purpose", "what")
     __table_args__ = (
         within("client_id", "clients"),
         sa.CheckConstraint("seal_rev > 0", name="sealed"),

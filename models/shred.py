@@ -17,6 +17,7 @@ from models.ledger.action import Action
 from models.rekey import rekey
 from models.rows import CLIENT, Change, Query
 from models.vault.keys import DataKey
+from models.watch import ClientOpening
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -41,13 +42,14 @@ class _Table:
     delete: Change
 
 
-_K, _I, _C = columns(DataKey), columns(IdempotencyKey), columns(ChecklistItem)
+_K, _I, _C, _O = columns(DataKey), columns(IdempotencyKey), columns(ChecklistItem), columns(ClientOpening)
 _OF_HER = sa.bindparam("client_id", type_=ID, required=True)
 _KEYS = Query(sa.select(_K.kid, _K.epoch).where(_K.subject_id == _OF_HER).with_for_update())
 _DROP_KEYS = Change(sa.delete(table_of(DataKey)).where(_K.subject_id == _OF_HER))
 _FORGET = Change(
     sa.delete(table_of(IdempotencyKey)).where(_I.result_id.in_(sa.bindparam("ids", type_=ID, expanding=True)))
 )
+_FORGET_OPENINGS = Change(sa.delete(table_of(ClientOpening)).where(_O.subject_id == _OF_HER))
 #: An item of the template whose words were taken away shows the template's again.
 _TEMPLATES_WORDS = Change(
     sa.update(table_of(ChecklistItem)).where(_C.client_id == _OF_HER, _C.source > 0).values(whose_words=Whose.TEMPLATE)
@@ -92,6 +94,7 @@ def shred(db: "Workspace", client_id: UUID) -> Shredded:
     counts["data_keys"] = db.change(_DROP_KEYS, client_id=client_id)
     if forgotten := _forget_requests(db, [row.id for _, rows in found for row in rows if hasattr(row, "id")]):
         counts["idempotency_keys"] = forgotten
+    db.change(_FORGET_OPENINGS, client_id=client_id)
     db.note(Action.CLIENT_DESTROYED, "clients", [client_id], client_id, (), **counts)
     db.keys.turn_on()
     _clear_log(db)

@@ -49,7 +49,7 @@ def destroy(named: str, *, urgent: bool, sure: bool) -> Answer:
         epochs = [n for n in house.database.vault.root.epochs() if n <= answer.data["key_epoch"]] if urgent else []
     if answer.data["urgent"] and not urgent:
         more = [f"It was proposed as urgent. Next: {_end_of_epochs(answer.data['key_epoch'])}"]
-        return Answer(answer.data, [*answer.lines, *more])
+        return Answer({**answer.data, "epochs_destroyed": []}, [*answer.lines, *more])
     return _ended(answer, sorted(epochs))
 
 

@@ -102,9 +102,8 @@ def destroy_epoch(epoch: int, *, urgent: bool, sure: bool) -> Answer:
                 f"wait, or if they are to die now: {PROGRAM} keys destroy-epoch {epoch} --urgent --yes",
             )
         _must_be_sure(epoch, urgent=urgent, sure=sure)
-        # First the entry: an epoch that is gone without a word is worse than a word about one that is still there.
+        root.destroy(epoch)  # first: the log must not say of a key that it is gone while its service is away
         house.platform(lambda db: db.note(Action.KEYS_EPOCH_DESTROYED, "root_keys", [], epoch=epoch))
-        root.destroy(epoch)
     lines = [
         f"Epoch {epoch} is destroyed. Destroy every copy of it too: backups of {settings.keys} hold it.",
         f"Back up {settings.keys} now.",

@@ -5,7 +5,7 @@ from functools import partial
 from uuid import UUID
 
 from api.cli.house import House, open_house
-from api.cli.say import Answer, bar
+from api.cli.say import PROGRAM, Answer, bar
 from models import search
 
 PATIENCE = 0.05  # seconds between two looks whether older transactions have ended
@@ -26,7 +26,7 @@ def build_index(agency: str) -> Answer:
         index = house.within(agency_id, partial(search.complete_index, version=building.version))
     data = {"agency": str(agency_id), "version": index.version, "buckets": 1 << index.bits}
     line = f"Full names are looked up in version {index.version} of the index, of {1 << index.bits} buckets"
-    return Answer(data, [f"{line}. Take it away with: search index --agency {agency_id} --off"])
+    return Answer(data, [f"{line}. Take it away with: {PROGRAM} search index --agency {agency_id} --off"])
 
 
 def drop_index(agency: str) -> Answer:

@@ -192,9 +192,10 @@ class Vault:
 
     def keep_kek(self, agency_id: UUID, epoch: int, key: bytes, *, newest: bool = False) -> None:
         """Remember an agency's opened key."""
-        self._keks[agency_id, epoch] = key
-        if newest:
-            self._newest[agency_id] = epoch
+        with self._lock:
+            self._keks[agency_id, epoch] = key
+            if newest:
+                self._newest[agency_id] = epoch
 
     def cached(self, agency: bytes, kid: bytes) -> tuple[bytes, AESGCM] | None:
         """An opened key and whose it is, if this process holds it."""
@@ -231,6 +232,7 @@ class Vault:
         """Drop an agency's opened keys: they were rotated, replaced or destroyed, by whatever process."""
         agency = agency_id.bytes
         with self._lock:
+            self._turns.pop(agency_id, None)  # a unit that read an older turn hands nothing over at its end
             self._newest.pop(agency_id, None)
             for kek in [key for key in self._keks if key[0] == agency_id]:
                 del self._keks[kek]

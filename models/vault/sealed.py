@@ -90,10 +90,9 @@ def _workspace(row: Any) -> "Workspace":
 def reseal(row: Any) -> None:
     """Seal every sealed field under the current key and the next revision, nulls too."""
     fields = sealed_fields(type(row))
-    plain = _plain(row)
-    for field in fields:
-        if field.name not in plain:
-            plain[field.name] = field.open(row)  # opened for resealing, shown to nobody: no disclosure
+    # What is opened only to be sealed again is not kept on the row: whoever reads it afterwards leaves her mark.
+    known = _plain(row) | row.__dict__.pop("_anew", {})
+    plain = {field.name: known[field.name] if field.name in known else field.open(row) for field in fields}
     row.seal_rev = (row.seal_rev or 0) + 1
     db = _workspace(row)
     kid, cipher = db.keys.sealer(row.subject_id, len(fields))
@@ -105,9 +104,9 @@ def reseal(row: Any) -> None:
 
 def seal_anew(row: Any, blank: Collection[str] = ()) -> None:
     """Have the next flush seal every field again, under what is the current key then; fields named become null."""
-    plain = _plain(row)
-    for field in sealed_fields(type(row)):
-        plain[field.name] = None if field.name in blank else field.open(row)
+    fields = sealed_fields(type(row))
+    row.__dict__["_anew"] = {field.name: None if field.name in blank else field.open(row) for field in fields}
+    _plain(row).clear()
     flag_modified(row, "seal_rev")
     row.__dict__["_resealing"] = True
 
@@ -126,3 +125,4 @@ def install(base: type) -> None:
         if row is not None:  # a rolled-back row that nobody holds any more is gone already
             row.__dict__.pop("_plain", None)
             row.__dict__.pop("_resealing", None)
+            row.__dict__.pop("_anew", None)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from api import worker
+from models import search
 from models.access import Permission
 from models.base import MODELS, agency_tables, model_of, table_of
 from models.client import Client
@@ -52,8 +54,20 @@ def destroy(api: Api, client_id: str) -> Any:
 LEDGER_AND_CERTIFICATES = ("GET /v1/audit-events", "GET /v1/audit/opened-clients", "GET /v1/destructions")
 
 
+def index(world: World) -> None:
+    """The agency's search index switched on: what it keeps of her has to go too."""
+    counted = search.Counted(frozenset())
+    while counted.after is not None:
+        counted = world.system(partial(search.count_names, counted=counted))
+    version = world.system(partial(search.begin_index, counted=counted)).version
+    while world.system(partial(search.index_batch, version=version)):
+        pass
+    world.system(partial(search.complete_index, version=version))
+
+
 def lived_in(api: Api) -> Scene:
     """A client with a row in every table of clients' rows, made under Idempotency-Keys too."""
+    index(api.world)
     scene = stage(api, mark=CANARY)
     plan, one = scene.ids["plan_id"], scene.ids["client_id"]
     note = {"facts": {"trusted_neighbor": scene.words("Mr Alder")}}

@@ -37,6 +37,7 @@ class GcpKms:
         endpoint, self._key = found.groups()
         self._url = must_be_private(endpoint or ENDPOINT, self.label) + "/v1/"
         self._session = requests.Session()
+        self._session.trust_env = False  # no proxy and no .netrc gets to see a token or a key
         self._credentials: Any = None
 
     def create(self) -> str:

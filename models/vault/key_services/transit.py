@@ -29,6 +29,7 @@ class VaultTransit:
             raise KeyRefused(f"{self.label} needs a token; set WAYPOST_VAULT_TOKEN_FILE to a file (0600) that holds it")
         self._url = f"{address.removesuffix('/' + mount)}/v1/{mount}/"
         self._token_file, self._session = token_file, requests.Session()
+        self._session.trust_env = False  # no proxy and no .netrc gets to see a token or a key
 
     def create(self) -> str:
         """Make a key that cannot be exported. Returns its name."""
