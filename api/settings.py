@@ -53,7 +53,9 @@ class Environment(StrEnum):
 class Settings(BaseSettings):
     """Read from variables named WAYPOST_<NAME>. Secrets are files, never values."""
 
-    model_config = SettingsConfigDict(env_prefix="WAYPOST_", extra="ignore", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WAYPOST_", env_ignore_empty=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     env: Environment = Environment.PRODUCTION
     """What this installation is for: demo, production or test."""

@@ -1,6 +1,6 @@
 """A client's record, destroyed by whoever runs the installation as the second person; and its certificate."""
 
-from collections.abc import Callable
+from typing import NoReturn
 from uuid import UUID
 
 import orjson
@@ -41,16 +41,34 @@ def destroy(named: str, *, urgent: bool, sure: bool) -> Answer:
             f"{PROGRAM} client destroy {named}{' --urgent' if urgent else ''} --yes",
         )
     with open_house() as house:
-        agency_id, proposal = _find(house, wanted, DestructionState.PROPOSED)
-        try:
-            answer = house.within(agency_id, lambda db: _certified(db, Destruction.carry_out(db, proposal)))
-        except Conflict as refused:
-            raise Trouble(*WHY[refused.reason]) from None
+        if urgent:
+            keys.must_be_writable(house.settings)
+        answer = _carried_out(house, wanted, urgent=urgent)
         epochs = [n for n in house.database.vault.root.epochs() if n <= answer.data["key_epoch"]] if urgent else []
     if answer.data["urgent"] and not urgent:
         more = [f"It was proposed as urgent. Next: {_end_of_epochs(answer.data['key_epoch'])}"]
         return Answer({**answer.data, "epochs_destroyed": []}, [*answer.lines, *more])
     return _ended(answer, sorted(epochs))
+
+
+def _carried_out(house: House, wanted: UUID, *, urgent: bool) -> Answer:
+    """The certificate of what is destroyed now; or, to end its epochs, of what was destroyed before."""
+    done = _look(house, wanted, DestructionState.CARRIED_OUT)
+    found = _look(house, wanted, DestructionState.PROPOSED)
+    if found is None and done is not None:
+        if not urgent:
+            raise Trouble(
+                "It is destroyed already",
+                "Nothing was done",
+                f"{PROGRAM} client certificate {wanted}, or --urgent for backups",
+            )
+        agency_id, certificate = done
+        return house.within(agency_id, lambda db: _certified(db, db.find(Destruction, certificate)))
+    agency_id, proposal = found or _nobody(DestructionState.PROPOSED)
+    try:
+        return house.within(agency_id, lambda db: _certified(db, Destruction.carry_out(db, proposal)))
+    except Conflict as refused:
+        raise Trouble(*WHY[refused.reason]) from None
 
 
 def _ended(answer: Answer, epochs: list[int]) -> Answer:
@@ -77,7 +95,7 @@ def certificate(named: str) -> Answer:
     """The certificate of a destruction, by the client's id or its own."""
     wanted = _uuid(named)
     with open_house() as house:
-        agency_id, found = _find(house, wanted, DestructionState.CARRIED_OUT)
+        agency_id, found = _look(house, wanted, DestructionState.CARRIED_OUT) or _nobody(DestructionState.CARRIED_OUT)
         return house.within(agency_id, lambda db: _certified(db, db.find(Destruction, found)))
 
 
@@ -87,7 +105,7 @@ def _certified(db: Workspace, row: Destruction) -> Answer:
     return Answer(data, lines)
 
 
-def _find(house: House, wanted: UUID, state: DestructionState) -> tuple[UUID, UUID]:
+def _look(house: House, wanted: UUID, state: DestructionState) -> tuple[UUID, UUID] | None:
     """(agency, destruction) of this state, named by the client's id or its own."""
 
     def look(db: Workspace) -> UUID | None:
@@ -97,13 +115,13 @@ def _find(house: House, wanted: UUID, state: DestructionState) -> tuple[UUID, UU
             named = of_client(db, wanted)
         return next((row.id for row in named if row.state(db.now) is state), None)
 
-    return _first(house, look, state)
-
-
-def _first(house: House, look: Callable[[Workspace], UUID | None], state: DestructionState) -> tuple[UUID, UUID]:
     for agency in house.agencies():
         if (found := house.within(agency.agency_id, look)) is not None:
             return agency.agency_id, found
+    return None
+
+
+def _nobody(state: DestructionState) -> NoReturn:
     if state is DestructionState.CARRIED_OUT:
         raise Trouble("There is no certificate for this id", "Nothing was destroyed under it", "check the id")
     raise Trouble(

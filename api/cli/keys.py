@@ -1,5 +1,6 @@
 """The keys in motion, as verbs: rotate, replace, check, destroy an epoch, and how they stand."""
 
+import os
 import stat
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from api.cli.house import House, open_house
-from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble, bar
+from api.cli.say import FOUND, OK, PROGRAM, USAGE, Answer, Trouble, bar
 from api.keys import CHECKPOINT, ROOT, SERVICE
 from api.settings import Settings
 from models import rekey as replacing
@@ -21,9 +22,20 @@ from models.workspace import Workspace
 BREATH = 0.05  # seconds between two batches: SQLite lets a waiting request in only when nobody writes
 
 
+def must_be_writable(settings: Settings) -> None:
+    """Trouble when the key files cannot be changed here, before anything is done."""
+    if not os.access(settings.keys, os.W_OK):
+        raise Trouble(
+            f"{settings.keys} cannot be written here",
+            "A root epoch is added and destroyed in the key files",
+            "the same command where the folder can be written (docs/keys.md tells how with Docker)",
+        )
+
+
 def rotate(to: str | None) -> Answer:
     """A new root epoch, and every agency's keys wrapped under it; or the rest of a rotation that was stopped."""
     settings = Settings()
+    must_be_writable(settings)
     with open_house(settings) as house:
         epoch, resumed = _epoch_to_reach(house, to)
         started, wrapped = time.monotonic(), turn_over(house, epoch)
@@ -65,11 +77,18 @@ def replace(client: str | None, agency: str | None) -> Answer:
             subject = agency_id = house.agency(agency).agency_id
         else:
             raise Trouble(
-                "Whose key?", "A key seals one client's rows, or the agency's own", f"{PROGRAM} keys rekey --help"
+                "Whose key is not said",
+                "A key seals one client's rows, or the agency's own",
+                f"{PROGRAM} keys rekey --help",
+                USAGE,
             )
         rows = house.within(agency_id, lambda db: replacing.rekey(db, subject))
     data = {"subject": str(subject), "agency": str(agency_id), "rows": rows}
-    return Answer(data, [f"A new key seals {rows} rows; the old one is gone."])
+    lines = [
+        f"A new key seals {rows} rows; the old one is gone.",
+        f"Older backups hold these rows under the key that is gone. Next: {PROGRAM} db backup",
+    ]
+    return Answer(data, lines)
 
 
 def check() -> Answer:
@@ -88,6 +107,7 @@ def check() -> Answer:
 def destroy_epoch(epoch: int, *, urgent: bool, sure: bool) -> Answer:
     """Destroy a root epoch that wraps nothing any more. What only it could open, in old backups, is gone for ever."""
     settings = Settings()
+    must_be_writable(settings)
     with open_house(settings) as house:
         root = house.database.vault.root
         if urgent and epoch == root.current():
@@ -235,5 +255,5 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise Trouble(
-            "That is no client's id", "Clients are named by id on the command line", "copy it from the service"
+            "That is no client's id", "Clients are named by id on the command line", "copy it from the service", USAGE
         ) from None

@@ -39,6 +39,12 @@ def create_agency(name: str, time_zone: str, language: str, place: str) -> Answe
                 f"the same command with one of them, or {PROGRAM} content load first",
                 USAGE,
             )
+        if any(agency.name == name for agency in house.agencies()):
+            raise Trouble(
+                "There is an agency of this name already",
+                "Names tell agencies apart in every command",
+                f"{PROGRAM} agency list",
+            )
         agency_id = uuid4()
         house.within(agency_id, lambda db: Agency.found(db, name=name, jurisdiction=place, **values))
         house.platform(setup.void)

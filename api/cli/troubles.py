@@ -36,9 +36,12 @@ def explained(error: BaseException) -> Trouble:
 
 def _keys(error: KeyRefused) -> Trouble:
     what, _, remedy = str(error).partition("; ")
+    missing = "file" in what or "epoch" in what or "key" in remedy
     return Trouble(
         what[:1].upper() + what[1:],
-        "Nothing stored can be opened without its keys; they are looked for in WAYPOST_KEYS_DIR",
+        "Nothing stored can be opened without its keys; they are looked for in WAYPOST_KEYS_DIR"
+        if missing
+        else "Nothing was done with it",
         remedy.replace("python -m api", PROGRAM)
         or "restore the key files that belong to this database from their backup",
     )
@@ -65,7 +68,8 @@ def _unreadable(error: SettingsError) -> Trouble:
     """A list that is no JSON, most often. The library's words name the field and hold no value."""
     found = re.search(r'field "(\w+)"', str(error))
     name = f"WAYPOST_{found[1].upper()}" if found else "A setting"
-    example = """'["127.0.0.1", "192.0.2.7"]'"""
+    examples = {"WAYPOST_CHECKPOINT_SINKS": """'["file:/var/lib/elsewhere/checkpoints"]'"""}
+    example = examples.get(name, """'["127.0.0.1", "192.0.2.7"]'""")
     return Trouble(f"{name} has to be a JSON list", "Nothing starts on a guess", f"write it as {example}")
 
 

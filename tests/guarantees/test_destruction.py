@@ -125,7 +125,9 @@ class TestAttack25:
                 named = [row for row in rows for row_id in ids for form in spelt(row_id) if form in row]
                 assert not named, table
         others = rows_of(urls, kept.ids["client_id"])
-        assert all(ids for table, ids in others.items() if table != "search_buckets"), "a name of one word is in no bucket"
+        assert all(ids for table, ids in others.items() if table != "search_buckets"), (
+            "a name of one word is in no bucket"
+        )
         assert api.get("ana", f"/v1/plans/{kept.ids['plan_id']}").status_code == 200
 
     def test_attack_25_every_operation_answers_as_about_nobody(self, api: Api, urls: Urls) -> None:
