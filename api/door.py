@@ -116,11 +116,13 @@ class _Operation:
             values[self.spoken.name] = language_of(request.headers)
         front = Front(state.lane, state.passwords, state.tokens, origin, request.state.meter)
         if self.is_async:
-            if self.gate and claims:
-                values[self.door_name] = Errand(front, state.lane, claims, self.gate.permission)
-            else:
-                values[self.door_name] = front
-            return self._respond(request, await self.endpoint(**values))
+            if not (self.gate and claims):
+                return self._respond(request, await self.endpoint(**values, **{self.door_name: front}))
+            errand = Errand(front, state.lane, claims, self.gate.permission)
+            try:
+                return self._respond(request, await self.endpoint(**values, **{self.door_name: errand}))
+            finally:
+                request.state.actor = errand.actor
         if self.gate is None or claims is None:
             raise TypeError("a public route is async: it has no Workspace to run in")
         permission = self.gate.permission

@@ -99,12 +99,14 @@ class Errand:
     def __init__(self, front: Front, lane: Lane, claims: Claims, permission: Permission) -> None:
         self.passwords, self.claims, self.meter = front.passwords, claims, front.meter
         self._lane, self._origin, self._permission = lane, front.origin, permission
+        self.actor: Actor | None = None
 
     async def run(self, work: Callable[[Workspace], T]) -> T:
         """One unit."""
 
         def admitted(db: Workspace) -> T:
             admit(db, self.claims, self._permission)
+            self.actor = db.actor
             return work(db)
 
         turn = self.claims.agency_id, self.claims.user_id

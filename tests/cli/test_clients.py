@@ -1,5 +1,6 @@
 """Destroying a record from the command line, as the second person; urgent, down to the root key."""
 
+import os
 import shutil
 from pathlib import Path
 from uuid import UUID
@@ -38,7 +39,7 @@ def test_destroys_what_was_proposed_and_prints_the_certificate(program: Program,
     assert "state: carried_out" in program("client", "certificate", str(proposal)).out
     entry = next(e for e in reversed(world.entries()) if e["action"] == "client.destroyed")
     assert entry["who"]["kind"] == "command"
-    program("client", "destroy", str(client_id), "--yes").refused("Nobody proposed")
+    program("client", "destroy", str(client_id), "--yes").refused("destroyed already", "client certificate")
     program("client", "destroy", str(kept), "--yes").refused("Nobody proposed")
     program("client", "certificate", str(kept)).refused("no certificate")
 
@@ -67,3 +68,31 @@ def test_urgent_ends_the_epochs_her_keys_were_under(
     assert ran.json["epochs_destroyed"] == [ran.json["key_epoch"]]
     assert ran.json["key_epoch"] not in RootKeys(keys / vault.root.path.name).epochs()
     assert program("keys", "check").code == 0
+
+
+def test_an_urgent_destruction_that_was_stopped_halfway_goes_on(program: Program, world: World) -> None:
+    """The record is destroyed, the epoch is not yet: the same command again finishes, and prints the certificate."""
+    client_id = world.client()
+    propose(world, client_id)
+    folder = own_keys(program)
+    folder.chmod(0o500)
+    try:
+        if not os.access(folder, os.W_OK):  # root may write everywhere
+            program("client", "destroy", str(client_id), "--urgent", "--yes").refused("cannot be written here")
+    finally:
+        folder.chmod(0o700)
+    assert program("client", "destroy", str(client_id), "--yes").code == 0
+    ran = program("client", "destroy", str(client_id), "--urgent", "--yes", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["state"], ran.json["epochs_destroyed"]) == ("carried_out", [1])
+
+
+def own_keys(program: Program) -> Path:
+    """A copy of the key files that this test may turn over."""
+    folder = program.folder / "turned"
+    folder.mkdir(mode=0o700)
+    for file in Path(program.settings["WAYPOST_KEYS_DIR"]).glob("*.json"):
+        (folder / file.name).write_bytes(file.read_bytes())
+        (folder / file.name).chmod(0o600)
+    program.settings["WAYPOST_KEYS_DIR"] = str(folder)
+    return folder
