@@ -27,6 +27,8 @@ from models.vault.sealed import Sealed
 if TYPE_CHECKING:
     from models.workspace import Workspace
 
+WORDS_LOST = "Restored from the ledger; its words were lost with the data."
+
 
 class LegalHold(ClientRecord, table=True):
     """A hold on everything kept about one client. It prevents destruction and nothing else, so placing one takes one
@@ -71,6 +73,19 @@ class LegalHold(ClientRecord, table=True):
         if db.change(_LIFT, hold_id=hold_id, at=db.now, by=db.actor.id):
             db.note(Action.LEGAL_HOLD_LIFTED, "legal_holds", [hold_id], hold.client_id)
 
+    @classmethod
+    def place_again(cls, db: "Workspace", hold_id: UUID, client_id: UUID, at: datetime, by: UUID) -> None:
+        """Older data were restored that do not know a hold which the ledger knows to stand, placed at `at` by `by`."""
+        row = {"id": hold_id, "client_id": client_id, "reason": WORDS_LOST, "placed_at": at, "placed_by_id": by}
+        db.create_many(_ADD, Action.LEGAL_HOLD_PLACED, [row])
+
+    @classmethod
+    def unlift(cls, db: "Workspace", hold_id: UUID, client_id: UUID) -> None:
+        """After older data were restored a hold stands again, or still, against what the ledger said last or the data
+        say: from here on both say that it stands."""
+        db.change(_UNLIFT, hold_id=hold_id)
+        db.note(Action.LEGAL_HOLD_PLACED, "legal_holds", [hold_id], client_id)
+
 
 _L = columns(LegalHold)
 _ADD = Insert(LegalHold)
@@ -86,6 +101,11 @@ _LIFT = Change(
         lifted_at=sa.bindparam("at", type_=INSTANT, required=True),
         lifted_by_id=sa.bindparam("by", type_=ID, required=True),
     )
+)
+_UNLIFT = Change(
+    sa.update(table_of(LegalHold))
+    .where(_L.id == _HOLD_ID, _L.lifted_at.is_not(None))
+    .values(lifted_at=sa.null(), lifted_by_id=sa.null())
 )
 
 

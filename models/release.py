@@ -19,12 +19,13 @@ from models.base import (
     id_field,
     instant_field,
     sealed_column,
+    table_of,
     within,
 )
 from models.client import lock
 from models.errors import Conflict, Fault, Invalid
 from models.ledger.action import Action
-from models.rows import Insert, Query
+from models.rows import Change, Insert, Query
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -118,6 +119,14 @@ class Release(ClientRecord, table=True):
             self.revoked_at, self.revoked_by_id, self.revoked_how = db.now, db.actor.id, how
             db.record(Action.RELEASE_REVOKED, self)
 
+    @classmethod
+    def revoke_again(cls, db: "Workspace", release_id: UUID) -> None:
+        """Older data were restored that do not know of a revocation; the ledger does, but not how it was said. Nothing
+        happens to a release that is not here or is revoked."""
+        for row in db.rows(_CLIENT_OF, release_id=release_id):
+            if db.change(_REVOKE, release_id=release_id, at=db.now, by=db.actor.id):
+                db.note(Action.RELEASE_REVOKED, "releases", [release_id], row.client_id)
+
 
 _R = columns(Release)
 _ADD = Insert(Release)
@@ -126,6 +135,17 @@ _LIVE = Query(
     .where(_R.client_id == sa.bindparam("client_id", type_=ID), _R.revoked_at.is_(None))
     .where(_R.expires_at > sa.bindparam("at", type_=INSTANT, required=True))
     .limit(1)
+)
+_RELEASE_ID = sa.bindparam("release_id", type_=ID, required=True)
+_CLIENT_OF = Query(sa.select(_R.client_id).where(_R.id == _RELEASE_ID))
+_REVOKE = Change(
+    sa.update(table_of(Release))
+    .where(_R.id == _RELEASE_ID, _R.revoked_at.is_(None))
+    .values(
+        revoked_at=sa.bindparam("at", type_=INSTANT, required=True),
+        revoked_by_id=sa.bindparam("by", type_=ID, required=True),
+        version=_R.version + 1,
+    )
 )
 
 

@@ -161,6 +161,8 @@ def _data(found: Found) -> dict[str, Any]:
         "left_out": [str(agency_id) for agency_id in found.later],
         **found.counts(),
         "since": found.since(),
+        "holds": {name: [str(one) for one in ids] for name, ids in found.holds().items()},
+        "roles_since": [str(user_id) for user_id in found.roles_since()],
     }
 
 
@@ -183,9 +185,23 @@ def _found(found: Found) -> list[str]:
     if since := found.since():
         told = ", ".join(f"{action} {count}" for action, count in since.items())
         lines.append(f"The ledger tells of what the data do not know: {told}.")
-    return lines
+    return [*lines, *_to_look_at(found)]
 
 
+def _to_look_at(found: Found) -> Iterator[str]:
+    """What somebody has to look at right after the restore, by id."""
+    named = {words: found.holds()[name] for name, words in _HOLDS.items()}
+    named["people had their roles changed since and have the old ones again"] = found.roles_since()
+    for words, ids in named.items():
+        if ids:
+            yield f"Look at: {len(ids)} {words}: {', '.join(map(str, ids))}."
+
+
+_HOLDS = {
+    "stand_again": "legal holds placed since stand again, those not in these data without their words",
+    "lifted_since": "legal holds lifted since stand again",
+    "lost": "legal holds placed since cannot stand, for their clients are not in these data",
+}
 _LOST = {
     "keyless": "clients without a key",
     "changed": "rows that are not what the ledger says they were",

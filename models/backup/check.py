@@ -11,10 +11,12 @@ from uuid import UUID
 from models.access import PLATFORM
 from models.backup import Refused
 from models.backup.halves import Half, Head, Manifest, reading
+from models.backup.holds import Holds
 from models.backup.notes import Kept
 from models.backup.save import Done
+from models.backup.since import Since
 from models.backup.stores import Store, whole
-from models.backup.words import GONE, Since, Words, sealed_rows
+from models.backup.words import GONE, Words, sealed_rows
 from models.base import uuid_of
 from models.errors import KeyRefused
 from models.vault.roots import RootKeys
@@ -51,6 +53,7 @@ class Agency:
     sealed_away: int = 0  # sealed under a key that is gone although the client lives
     shut: set[UUID] = field(default_factory=set)  # whose rows those are
     since: Since = field(default_factory=Since)
+    holds: Holds = field(default_factory=Holds)
 
 
 @dataclass
@@ -81,6 +84,20 @@ class Found:
         """Actions the ledgers hold that the data do not know, with their number."""
         return dict(sorted(sum((a.since.actions for a in self.agencies.values()), Counter[str]()).items()))
 
+    def holds(self) -> dict[str, list[UUID]]:
+        """Legal holds by what a restore does with them: those placed since that stand again, those lifted since that
+        stand again too, those that cannot stand."""
+        each = [agency.holds for agency in self.agencies.values()]
+        return {
+            "stand_again": sorted(i for holds in each for i in (*holds.gone, *holds.over)),
+            "lifted_since": sorted(i for holds in each for i in holds.lifted),
+            "lost": sorted(i for holds in each for i in holds.lost),
+        }
+
+    def roles_since(self) -> list[UUID]:
+        """People whose roles were changed since, who have the old ones again."""
+        return sorted(i for agency in self.agencies.values() for i in agency.since.roles_to_look_at())
+
 
 @contextmanager
 def examined(asked: Asked, root: RootKeys, done: Done) -> Iterator[Found]:
@@ -98,6 +115,7 @@ def examined(asked: Asked, root: RootKeys, done: Done) -> Iterator[Found]:
             _follow_ledger(found, agency)
             _open_keys(found, agency, root)
             _compare_rows(found, agency)
+            _compare_holds(found, agency)
             done(1)
         _must_be_whole(found)
         yield found
@@ -218,6 +236,14 @@ def _compare_rows(found: Found, agency: Agency) -> None:
             agency.sealed_away += 1
             agency.shut.add(row.subject_id)
     agency.missing = sum(1 for _ in words.unseen(agency_id))
+
+
+def _compare_holds(found: Found, agency: Agency) -> None:
+    """Legal holds of the data against the ledger's words. Data from before there were any have no table of them."""
+    data, agency_id = found.data, agency.agency_id
+    known = "legal_holds" in data.tables()
+    holds = _rows(data, "legal_holds", agency_id, "id", "client_id", "lifted_at") if known else iter(())
+    agency.holds = Holds.compare(agency.since, holds, _rows(data, "clients", agency_id, "id"), agency.dead)
 
 
 def _rows(store: Store, table: str, agency_id: UUID, *names: str) -> Iterator[tuple[Any, ...]]:

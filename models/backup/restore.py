@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from models.base import columns, table_of, uuid_of
 from models.client import Assignment
 from models.ledger.action import Action
 from models.ledger.book import Origin
+from models.release import Release
 from models.rows import Change
 from models.user import User, UserStatus
 from models.vault.keys import Vault
@@ -132,7 +134,8 @@ def _remember_differences(store: Target, found: Found, agency: Agency) -> None:
 
 def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vault: Vault) -> None:
     """backup.restored in this agency's ledger: what went back, row by row, so that the state verifies from here on.
-    The first entry also shuts out again whom the ledger knows to be shut out."""
+    The first entry also shuts out again whom the ledger knows to be shut out; the last ones set up legal holds again,
+    after those that name holds as missing."""
     first = _unit(connection, agency.agency_id, vault)
     dead = len(agency.dead)
     first.note(Action.BACKUP_RESTORED, "ledger_heads", [], rows=agency.rows, clients=agency.alive, destroyed=dead)
@@ -146,16 +149,20 @@ def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vaul
         for table, row_id, rev, digest in some:
             db.note_digest(table, uuid_of(row_id), rev, digest)
         db.finish()
+    agency.holds.stand(agency.since, partial(_unit, connection, agency.agency_id, vault))
 
 
 def _shut_out(db: Workspace, agency: Agency) -> None:
-    """People suspended and assignments ended since the data were saved stay so: old data never widen who sees whom."""
+    """People suspended, assignments ended and releases taken back since the data were saved stay so: old data never
+    widen who sees whom."""
     for user_id in _known(agency.since.suspended):
         if db.change(_SUSPEND, wanted=user_id):
             db.note(Action.USER_SUSPENDED, "users", [user_id])
     for assignment_id in _known(agency.since.ended):
         if db.change(_END, wanted=assignment_id, at=db.now, by=db.actor.id):
             db.note(Action.ASSIGNMENT_ENDED, "assignments", [assignment_id])
+    for release_id in _known(agency.since.revoked):
+        Release.revoke_again(db, release_id)
 
 
 def _known(ids: Iterable[UUID]) -> list[UUID]:

@@ -1,20 +1,18 @@
 """The ledger's last word on every sealed row: its digest as it was written, or that it is gone."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
 
 from models.backup.halves import Head
+from models.backup.since import Since
 from models.backup.stores import Row, Store, whole
 from models.base import MODELS, uuid_of
 from models.ledger import merkle
-from models.ledger.action import Action
 from models.vault import cells
 
 GONE = ""  # the word on a row that was deleted; null: the ledger never spoke of the row
@@ -50,31 +48,6 @@ def _sealed(table: str, row_id: bytes, subject: bytes, rev: int, stored: list[by
     named, whose = uuid_of(row_id), uuid_of(subject)
     kids = frozenset(cell[1 : cells.HEADER] for cell in stored if cell is not None)
     return SealedRow(table, named, whose, rev, cells.digest(table, named, whose, rev, stored), kids)
-
-
-@dataclass
-class Since:
-    """What one agency's ledger tells of the time after the data were saved."""
-
-    actions: Counter[str] = field(default_factory=Counter)
-    suspended: set[UUID] = field(default_factory=set)
-    ended: set[UUID] = field(default_factory=set)
-    destroyed: set[UUID] = field(default_factory=set)  # ever, not only since
-
-    def hear(self, fact: dict[str, Any], *, since: bool) -> None:
-        """Take in one fact of an entry."""
-        action, ids = fact["action"], {UUID(i) for i in fact["object"].get("ids", ())}
-        if action == "client.destroyed":
-            self.destroyed |= ids
-        if not since:
-            return
-        self.actions[action] += 1
-        if action == Action.USER_SUSPENDED:
-            self.suspended |= ids
-        elif action == Action.USER_REINSTATED:
-            self.suspended -= ids
-        elif action == Action.ASSIGNMENT_ENDED:
-            self.ended |= ids
 
 
 class Words:
@@ -126,8 +99,7 @@ class Words:
             [(agency_id.bytes, *word, old) for word in said],
         )
         if entry["outcome"] == "ok":
-            for fact in (entry, *entry.get("also", ())):
-                since.hear(fact, since=not old)
+            since.hear(entry, since=not old)
 
     def on(self, agency_id: UUID, table: str, row_id: UUID) -> tuple[str | None, str | None]:
         """The last word on a row, and the last one when the data were saved; None where nothing was said."""

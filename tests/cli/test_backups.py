@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import migrations
 from api.app import create_app
 from api.settings import Environment, Settings
 from migrations import Fit
-from models.access import Permission
+from models.access import Permission, Role
 from models.backup.stores import PostgresStore, SqliteStore
 from models.backup.words import sealed_rows
 from models.base import columns, table_of
@@ -36,7 +37,9 @@ from models.database import Database
 from models.engine import make_engine
 from models.ledger import book, merkle
 from models.ledger.action import Action
+from models.legal_hold import LegalHold
 from models.plan import Plan
+from models.release import Release, Withdrawal
 from models.rows import Change
 from models.user import User
 from models.vault.keys import _D, DataKey, Vault
@@ -103,9 +106,19 @@ def into(request: pytest.FixtureRequest, kind: str) -> str:
 @pytest.fixture
 def target(request: pytest.FixtureRequest, program: Program, vault: Vault, into: str) -> Iterator[Target]:
     """An empty database of that kind."""
-    settings = program.settings | {"WAYPOST_DATA_DIR": str(program.folder / "target")}
+    yield from _empty(request, program, vault, into, "target")
+
+
+@pytest.fixture
+def again(request: pytest.FixtureRequest, program: Program, vault: Vault, into: str) -> Iterator[Target]:
+    """A second one."""
+    yield from _empty(request, program, vault, into, "again")
+
+
+def _empty(request: pytest.FixtureRequest, program: Program, vault: Vault, into: str, name: str) -> Iterator[Target]:
+    settings = program.settings | {"WAYPOST_DATA_DIR": str(program.folder / name)}
     if into == "sqlite":
-        url = owner = f"sqlite:///{program.folder / 'target' / 'waypost.db'}"
+        url = owner = f"sqlite:///{program.folder / name / 'waypost.db'}"
         yield Target(Program(program.folder, settings | dict.fromkeys(_URLS, url)), url, vault)
         return
     server: Server = request.getfixturevalue("postgres_server")
@@ -150,17 +163,61 @@ def destroy(world: World, client_id: UUID) -> None:
     world.database.vault.forget()
 
 
-def answers(world: World, clients: dict[UUID, UUID]) -> dict[UUID, tuple[int, Any, int, Any]]:
-    """What the API shows of each client and her plan to the advocate who works with her."""
+@contextmanager
+def asking(world: World) -> Iterator[Api]:
+    """The API on that world's database."""
     settings = Settings(env=Environment.TEST, rate_limit=1_000_000, rate_limit_address=1_000_000)
     app = create_app(settings, world.database)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
-        api = Api(client, world)
-        told = {}
+        yield Api(client, world)
+
+
+def answers(world: World, clients: dict[UUID, UUID]) -> dict[UUID, tuple[int, Any, int, Any]]:
+    """What the API shows of each client and her plan to the advocate who works with her."""
+    told = {}
+    with asking(world) as api:
         for client_id, plan_id in clients.items():
             one, two = api.get("ana", f"/v1/clients/{client_id}"), api.get("ana", f"/v1/plans/{plan_id}")
             told[client_id] = one.status_code, one.json(), two.status_code, two.json()
     return told
+
+
+def hold(world: World, client_id: UUID, who: str = "sol") -> UUID:
+    """A legal hold, placed by somebody."""
+    words = "A subpoena came."
+    return world.run(who, Permission.HOLD_PLACE, lambda db: LegalHold.place(db, client_id, words, "FA-27-1042"))
+
+
+def lift(world: World, hold_id: UUID) -> None:
+    """The hold is over, says the admin."""
+    world.run("ada", Permission.HOLD_LIFT, lambda db: LegalHold.lift(db, hold_id))
+
+
+def release(world: World, client_id: UUID) -> UUID:
+    """A release that lasts 90 days from now on."""
+    words: dict[str, Any] = {"recipient": "Legal aid", "purpose": "A hearing", "what": ["The dates of her stays"]}
+    signed = datetime.now(UTC).date() - timedelta(days=7)
+
+    def work(db: Workspace) -> UUID:
+        return Release.put_down(db, client_id, signed, None, **words)
+
+    return world.run("ana", Permission.RELEASE_RECORD, work)
+
+
+def revoke(world: World, release_id: UUID) -> None:
+    """She took it back, by word of mouth."""
+
+    def work(db: Workspace) -> None:
+        Release.claim_under_client(db, release_id).revoke(db, Withdrawal.ORAL)
+
+    world.run("ana", Permission.RELEASE_REVOKE, work)
+
+
+def refusal(api: Api, client_id: UUID) -> tuple[int, str]:
+    """What stands against destroying this client, as the answer to a proposal: its code and the problem's."""
+    body = {"what": "everything", "reason": "client_asked", "urgent": False}
+    answer = api.post("sol", f"/v1/clients/{client_id}/destruction", body)
+    return answer.status_code, str(answer.json().get("code"))
 
 
 def people(world: World, count: int = 3) -> dict[UUID, UUID]:
@@ -421,6 +478,94 @@ class TestRestoring:
                 connection.exec_driver_sql(f"select set_config('app.agency_id', '{world.agency_id()}', true)")
             assert connection.exec_driver_sql("select count(*) from sessions").scalar_one() == 0
 
+    def test_attack_26_a_hold_placed_since_stands_again(self, program: Program, world: World, target: Target) -> None:
+        """Its words are lost, it is not: destruction is refused as before, and who placed it still cannot lift it. One
+        lifted since stands again too. One on a client who is not in the data is named."""
+        held, over, free = world.client(), world.client(), world.client()
+        lifted = hold(world, over)
+        folder = backup(program)
+        lift(world, lifted)
+        placed, gone = hold(world, held, "ada"), hold(world, free)
+        lift(world, gone)
+        young = hold(world, world.client())
+        [when] = [e["at"] for e in world.entries() if e["object"]["ids"] == [str(placed)]]
+        words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
+        told = sound(target.check(folder, newest, *words, "--json")).json
+        assert told["holds"] == {"stand_again": [str(placed)], "lifted_since": [str(lifted)], "lost": [str(young)]}
+        ran = sound(target.restore(folder, newest, *words))
+        assert f"1 legal holds placed since cannot stand, for their clients are not in these data: {young}." in ran.out
+        with target.world(world) as restored:
+            made = restored.entries()[-2:]
+            assert {(e["action"], e["client"], *e["object"]["ids"]) for e in made} == {
+                ("legal_hold.placed", str(held), str(placed)), ("legal_hold.placed", str(over), str(lifted)),
+            }  # fmt: skip
+            assert not state_faults(restored, "Harbor")
+            with asking(restored) as api:
+                assert refusal(api, held) == refusal(api, over) == (409, "legal-hold-stands")
+                assert refusal(api, free)[0] == 201
+                shown = api.get("ada", f"/v1/legal-holds/{placed}").json()
+                assert datetime.fromisoformat(shown["placed_at"]) == datetime.fromisoformat(when)
+                assert (shown["lifted_at"], shown["reference"]) == (None, None)
+                assert shown["reason"] == "Restored from the ledger; its words were lost with the data."
+                assert api.put("ada", f"/v1/legal-holds/{placed}/lifting").json()["code"] == "own-hold"
+                assert api.get("ada", f"/v1/legal-holds/{lifted}").json()["reason"] == "A subpoena came."
+        assert sound(target("audit", "verify", "--state", "--json")).json["sound"] is True
+
+    @pytest.mark.parametrize("data", ["from before it was placed", "from after it was lifted"])
+    def test_a_hold_that_a_restore_set_up_again_outlives_the_next(
+        self, program: Program, world: World, target: Target, again: Target, data: str
+    ) -> None:
+        """Placed, lifted, and standing again through old data: other old data with the ledger of then keep it."""
+        client_id = world.client()
+        before = backup(program)
+        held = hold(world, client_id)
+        between = backup(program)
+        lift(world, held)
+        after = backup(program)
+        sound(target.restore(between, after, "--without-checkpoint"))
+        newest = backup(target.program, "keys", "export-wrapped")
+        folder = before if data == "from before it was placed" else after
+        sound(again.restore(folder, newest, "--without-checkpoint"))
+        with again.world(world) as restored, asking(restored) as api:
+            assert refusal(api, client_id) == (409, "legal-hold-stands")
+            assert not state_faults(restored, "Harbor")
+            shown = api.get("ada", f"/v1/legal-holds/{held}").json()
+            assert (shown["placed_by_id"], shown["lifted_by_id"]) == (str(world.people["sol"].actor.id), None)
+
+    def test_a_release_taken_back_since_stays_so(self, program: Program, world: World, target: Target) -> None:
+        """Old data do not make it worth anything again; another one lives on."""
+        client_id, other = world.client(), world.client()
+        first, second = release(world, client_id), release(world, other)
+        folder = backup(program)
+        revoke(world, first)
+        revoke(world, release(world, other))
+        words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
+        sound(target.restore(folder, newest, *words))
+        with target.world(world) as restored:
+            [entry] = [e for e in restored.entries() if e["action"] == "backup.restored" and "also" in e]
+            assert [(f["action"], f["object"]["ids"]) for f in entry["also"]] == [("release.revoked", [str(first)])]
+            assert entry["clients"]["ids"] == [str(client_id)], "her history tells of it"
+            with asking(restored) as api:
+                shown = api.get("ana", f"/v1/releases/{first}").json()
+                assert (shown["status"], shown["revoked_how"], shown["version"]) == ("revoked", None, 2)
+                assert shown["revoked_at"]
+                assert api.get("ana", f"/v1/releases/{second}").json()["status"] == "active"
+            assert not state_faults(restored, "Harbor")
+
+    def test_people_whose_roles_changed_since_are_named(self, program: Program, world: World, target: Target) -> None:
+        """The ledger does not say to what: somebody has to look. Not those who are not in the data."""
+        ben, sol = world.people["ben"].actor.id, world.people["sol"].actor.id
+        folder = backup(program)
+        world.system(lambda db: db.claim(User, sol).change(db, roles=[Role.ADVOCATE]))
+        world.system(lambda db: db.claim(User, ben).change(db, language="es"))
+        world.system(_hired_and_promoted)
+        words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
+        assert sound(target.check(folder, newest, *words, "--json")).json["roles_since"] == [str(sol)]
+        ran = sound(target.restore(folder, newest, *words))
+        assert f"1 people had their roles changed since and have the old ones again: {sol}" in ran.out
+        with target.world(world) as restored:
+            assert restored.system(lambda db: db.find(User, sol).roles) == "supervisor"
+
     def test_history_tells_which_rows_went_back(self, program: Program, world: World, target: Target) -> None:
         """Rows changed since, rows made since: named in the ledger, which then says what stands there again."""
         clients = people(world, 2)
@@ -486,6 +631,11 @@ def _renamed(db: Workspace, client_id: UUID) -> None:
     row = db.claim(Client, client_id)
     row.alias = "Heron"
     db.record(Action.CLIENT_UPDATED, row, "alias")
+
+
+def _hired_and_promoted(db: Workspace) -> None:
+    user = User.hire(db, "new@harbor.example", "New", [Role.ADVOCATE], "-", must_change_password=True)
+    user.change(db, roles=[Role.SUPERVISOR])
 
 
 def _assignment(world: World, client_id: UUID) -> UUID:
