@@ -153,8 +153,8 @@ def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vaul
 
 
 def _shut_out(db: Workspace, agency: Agency) -> None:
-    """People suspended, assignments ended and releases taken back since the data were saved stay so: old data never
-    widen who sees whom."""
+    """People suspended, assignments ended and releases taken back since the data were saved stay so. Roles cannot be
+    told from an entry: who has the old ones again is named to whoever restores."""
     for user_id in _known(agency.since.suspended):
         if db.change(_SUSPEND, wanted=user_id):
             db.note(Action.USER_SUSPENDED, "users", [user_id])
