@@ -37,9 +37,10 @@ def _sink(address: str) -> str:
     file = parts.scheme == "file" and not parts.netloc and parts.path[:1] == "/" != parts.path[-1:]
     if file or address == "stdout:":
         return address
-    if parts.scheme in ("http", "https"):
+    try:
         return _told_safely(address)
-    raise ValueError("a sink is file:/path, stdout: or https://…")
+    except ValueError:
+        raise ValueError("a sink is file:/path, stdout: or https://…, or http to this machine") from None
 
 
 class Environment(StrEnum):

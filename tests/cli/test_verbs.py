@@ -245,9 +245,10 @@ def test_worker_forgets_what_is_old(program: Program, world: World, urls: Urls) 
             connection.exec_driver_sql(f"update {table} set {column} = {column} - 40 * {days} where {key} = {oldest}")
     engine.dispose()
     done = sound(program.process("worker", "--once", "--json")).json["chores"]
-    assert done == {"forget-client-openings": 0, "forget-idempotency-keys": 1, "forget-dead-sessions": 1, "failed": 0}
+    nothing = dict.fromkeys([*CHORES, "failed"], 0)
+    assert done == nothing | {"forget-idempotency-keys": 1, "forget-dead-sessions": 1}
     again = sound(program.process("worker", "--once", "--json")).json["chores"]
-    assert again == {"forget-client-openings": 0, "forget-idempotency-keys": 0, "forget-dead-sessions": 0, "failed": 0}
+    assert again == nothing
 
 
 def test_worker_ends_on_sigterm(program: Program) -> None:
