@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from api import worker
+from api.worker import CHORES
 from models import idempotency, setup
 from models.access import PLATFORM, Actor
 from models.engine import make_engine
