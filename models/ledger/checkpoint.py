@@ -85,5 +85,6 @@ def prove(db: "Workspace", seq: int) -> str:
 
 
 def rotate_key(db: "Workspace") -> None:
-    """The entry that says a new checkpoint key is coming; the note of both keys covers it."""
-    db.note(Action.CHECKPOINT_KEY_ROTATED, "ledger_checkpoints", [])
+    """The entry that says which checkpoint key follows which; the note of both keys covers it."""
+    old, new = db.vault.notary.keys(db.agency_id)[-2:]
+    db.note(Action.CHECKPOINT_KEY_ROTATED, "ledger_checkpoints", [], old=old.digest, new=new.digest)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 ED25519 = b"\x01"
 TILE = 256
 PROOF = "c2sp.org/tlog-proof@v1"
+TURN = "checkpoint_key.rotated"  # the action of the entry that names the old key and the new
 DASH = "\u2014 "
 MOST_SAID = 50  # findings told one by one; beyond, how many more
 SOUND, FOUND, USAGE = 0, 1, 2
@@ -159,6 +161,11 @@ class Key:
         """Four bytes that tell the keys of one name apart."""
         return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its 32 bytes (hex): what entries call it."""
+        return sha256(self.public).hexdigest()
+
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{b64(ED25519 + self.public)}"
 
@@ -293,37 +300,78 @@ def entry_of(stored: bytes) -> dict[str, Any] | None:
     return entry if canonical else None
 
 
+Turns = Mapping[tuple[str, str], int]  # digests of an old key and of the one after it -> the entry that says so
+
+
 class Keys:
     """The keys a log's checkpoints may be signed by. A key is believed because it was given, or because a believed key
-    and it signed the same note."""
+    that still counted and it signed the same note.
 
-    def __init__(self, listed: Sequence[Key], notes: Sequence[Note], given: Sequence[Key], found: Findings) -> None:
+    Of two such keys one was replaced, and counts up to the largest note of both. Which one is not for whoever made the
+    export to say: an entry below that note says it; else the one that was not given, where keys were given; else it is
+    the one listed first."""
+
+    def __init__(
+        self,
+        listed: Sequence[Key],
+        notes: Iterable[Note],
+        given: Sequence[Key],
+        found: Findings,
+        turns: Turns | None = None,
+    ) -> None:
         self.known = list(dict.fromkeys([*listed, *given]))
         self.believed = set(given or listed[:1])
         self.ended: dict[Key, int] = {}  # the size up to which a key that was replaced counts
-        pairs = [(note.size, signers) for note in notes if len(signers := self._signers(note)) > 1]
-        while any(self._learn(signers) for _, signers in pairs):
+        self._pinned, self._turns = bool(given), turns or {}
+        self._place = {key: place for place, key in enumerate(listed)}
+        shared = self._shared(notes)
+        for pair, sizes in shared.items():
+            if pair <= self.believed:
+                self._end(pair, max(sizes))
+        while self._learn(shared, frozenset(self.believed)):
             pass
-        order = {key: place for place, key in enumerate(listed)}
-        for size, signers in pairs:
-            for key in signers:
-                if any(order.get(other, -1) > order.get(key, -1) for other in signers):
-                    self.ended[key] = max(size, self.ended.get(key, 0))
         for key in self.known:
             if key not in self.believed:
                 found.fault(f"key {key.id.hex()}: no checkpoint was signed by it together with a key that is believed")
 
-    def _signers(self, note: Note) -> list[Key]:
-        try:
-            return note.signers(self.known)
-        except ValueError:
-            return []
+    def _shared(self, notes: Iterable[Note]) -> dict[frozenset[Key], list[int]]:
+        """Two keys -> the sizes of the notes that both signed."""
+        shared: dict[frozenset[Key], list[int]] = {}
+        for note in notes:
+            try:
+                signers = dict.fromkeys(note.signers(self.known))
+            except ValueError:
+                continue
+            for pair in combinations(signers, 2):
+                shared.setdefault(frozenset(pair), []).append(note.size)
+        return shared
 
-    def _learn(self, signers: list[Key]) -> bool:
-        before = len(self.believed)
-        if self.believed & set(signers):
-            self.believed |= set(signers)
-        return len(self.believed) > before
+    def _learn(self, shared: Mapping[frozenset[Key], list[int]], before: frozenset[Key]) -> bool:
+        """Believe the keys one step from those believed before; whether there were any. A note behind the end of the
+        key that vouches does not count: whoever stole that key may have made it."""
+        for pair, sizes in shared.items():
+            if len(pair & before) == 1:
+                (voucher,), (other,) = pair & before, pair - before
+                counted = [size for size in sizes if size <= self.ended.get(voucher, size)]
+                if counted:
+                    self.believed.add(other)
+                    self._end(pair, max(counted), other)
+        return len(self.believed) > len(before)
+
+    def _end(self, pair: frozenset[Key], size: int, learned: Key | None = None) -> None:
+        one, two = pair
+        said = [
+            old
+            for old, new in ((one, two), (two, one))
+            if self._turns.get((old.digest, new.digest), size) < size  # else the note does not cover that entry
+        ]
+        if len(said) == 1:
+            older = said[0]
+        elif learned and self._pinned:
+            older = learned
+        else:
+            older = min(pair, key=lambda key: self._place.get(key, -1))
+        self.ended[older] = max(size, self.ended.get(older, 0))
 
     def wrong(self, note: Note) -> str | None:
         """Why a note is not believed, or None."""
@@ -560,7 +608,12 @@ def verify_folder(folder: Path, kept: Sequence[tuple[str, Note]], given: Sequenc
     found, stored = Findings(), list(dict.fromkeys([*stored, *changes]))
     if not given:
         found.remark("no --key was given: signatures were checked against the keys in the export itself")
-    audit = Audit(agency, origin, Keys(listed, [*stored, *(note for _, note in kept)], given, found), found)
+    for key in listed:
+        if key.name != origin:
+            found.fault(f"keys.json: key {key.id.hex()} is of another log ({key.name})")
+    own = [key for key in listed if key.name == origin]
+    turns = _turns(folder / "entries.jsonl") if len(own) > 1 else {}
+    audit = Audit(agency, origin, Keys(own, [*stored, *(note for _, note in kept)], given, found, turns), found)
     if not origin.endswith(f"/audit/{agency}"):
         found.fault(f"about.json: {origin} is not the log of agency {agency}")
     for note in stored:
@@ -578,6 +631,19 @@ def verify_folder(folder: Path, kept: Sequence[tuple[str, Note]], given: Sequenc
         for said in judge(audit, rows, since):
             found.fault(said)
     return audit
+
+
+def _turns(path: Path) -> Turns:
+    """What entries say of changes of key. It counts where a note of both keys covers it."""
+    turns: dict[tuple[str, str], int] = {}
+    for number, line in enumerate(_lines(path)):
+        if TURN.encode() in line and (entry := entry_of(line)) and entry.get("action") == TURN:
+            try:
+                counts = entry["object"]["counts"]
+                turns.setdefault((str(counts["old"]), str(counts["new"])), number)
+            except (KeyError, TypeError):
+                continue  # from before these entries named keys
+    return turns
 
 
 def _about(text: str) -> tuple[str, str, int]:

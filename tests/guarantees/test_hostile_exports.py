@@ -1,0 +1,211 @@
+"""What is to be verified was made by whoever is suspected: no crafted file convinces the verifier, or makes it stumble."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from models.backup import Refused
+from models.backup.notes import read_kept
+from models.ledger import checkpoint, offline
+from models.ledger.action import Action
+from models.ledger.book import canonical
+from models.ledger.offline import Key, Note
+from models.vault.notes import Notary
+from tests.guarantees.test_checkpoints import ROOT, exported, looked
+from tests.world import World
+
+HOST = "waypost.example"
+WREN, ROBIN = UUID(int=1), UUID(int=2)
+A, B, C = "a" * 64, "b" * 64, "c" * 64
+
+
+class Signer:
+    """A checkpoint key of a log."""
+
+    def __init__(self, agency: UUID = WREN, host: str = HOST) -> None:
+        self.secret = Ed25519PrivateKey.generate()
+        self.key = Key(f"{host}/audit/{agency}", self.secret.public_key().public_bytes_raw())
+
+    @property
+    def digest(self) -> str:
+        """What entries call it."""
+        return sha256(self.key.public).hexdigest()
+
+
+@dataclass
+class Log:
+    """A log made by hand, and its export."""
+
+    agency: UUID = WREN
+    host: str = HOST
+    entries: list[bytes] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        """Its name."""
+        return f"{self.host}/audit/{self.agency}"
+
+    def write(self, count: int = 1, **more: Any) -> "Log":
+        """More entries."""
+        for _ in range(count):
+            entry = {"v": 1, "seq": len(self.entries), "agency": str(self.agency), "at": "2027-01-04T14:30:00.000000Z"}
+            self.entries.append(canonical(entry | more))
+        return self
+
+    def row(self, digest: Any, one: str = "x") -> "Log":
+        """An entry that tells a row's digest."""
+        return self.write(rows=[{"t": "clients", "id": one, "rev": 1, "digest": digest}])
+
+    def turned(self, old: Signer, new: Signer) -> "Log":
+        """The entry of a change of key."""
+        counts = {"new": new.digest, "old": old.digest}
+        return self.write(action="checkpoint_key.rotated", object={"t": "ledger_checkpoints", "counts": counts})
+
+    def sign(self, *signers: Signer) -> str:
+        """A checkpoint of all that is there."""
+        tree = offline.Tree()
+        for entry in self.entries:
+            tree.add(offline.leaf_hash(entry))
+        text = offline.checkpoint_text(self.origin, tree.size, offline.root_of(tree.peaks))
+        lines = [offline.signature_line(one.key, one.secret.sign(text.encode())) for one in signers]
+        self.notes.append(text + "\n" + "".join(lines))
+        return self.notes[-1]
+
+    def export(self, folder: Path, keys: Sequence[Signer], rows: Sequence[Any] = (), since: Any = None) -> Path:
+        """Written as `audit export` would."""
+        folder.mkdir(parents=True)
+        since = len(self.entries) if since is None else since
+        (folder / "entries.jsonl").write_bytes(b"".join(entry + b"\n" for entry in self.entries))
+        (folder / "checkpoints.txt").write_text("\n".join(self.notes))
+        (folder / "keys.json").write_text(json.dumps({"keys": [str(one.key) for one in keys], "changes": []}))
+        (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        about = {"format": 1, "origin": self.origin, "agency": str(self.agency), "rows_since": since}
+        (folder / "about.json").write_text(json.dumps(about))
+        return folder
+
+
+def row(digest: Any, one: str = "x") -> dict[str, Any]:
+    """A line of rows.jsonl."""
+    return {"t": "clients", "id": one, "rev": 1, "digest": digest}
+
+
+def edited(folder: Path, name: str, **members: Any) -> Path:
+    """An export with other members in one of its JSON files."""
+    held = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(held | members))
+    return folder
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    """The file as an outsider starts it."""
+    command = [sys.executable, "-I", ROOT / "models" / "ledger" / "offline.py", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | {})
+
+
+REPLACED = "signed by a key that had been replaced"
+
+
+class TestKeys:
+    """Which key was replaced is not for the export to say."""
+
+    @pytest.mark.parametrize("told", [True, False], ids=["told-by-an-entry", "not-told"])
+    @pytest.mark.parametrize("turned", [False, True], ids=["in-order", "out-of-order"])
+    def test_a_stolen_old_key_convinces_nobody_who_has_the_new(
+        self, tmp_path: Path, *, turned: bool, told: bool
+    ) -> None:
+        """However the export lists them."""
+        old, new, log = Signer(), Signer(), Log().write(5)
+        if told:
+            log.turned(old, new)
+        log.sign(old, new)
+        log.write(3).sign(old)
+        folder = log.export(tmp_path / "out", [new, old] if turned else [old, new])
+        assert looked(folder, keys=(new.key,)).faults == [
+            f"checkpoint of {len(log.entries)} entries: refused, {REPLACED}"
+        ]
+
+    def test_what_a_stolen_key_vouches_for_is_not_believed(self, tmp_path: Path) -> None:
+        """A key of the thief's, or the one before it, brought in by a note behind the change."""
+        first, old, new, thief = (Signer() for _ in range(4))
+        log = Log().write(5).turned(first, old)
+        log.sign(first, old)
+        log.write(2).turned(old, new).sign(old, new)
+        log.write(2).turned(old, thief).sign(old, thief)
+        log.write(2).sign(thief)
+        for keys in ([first, old, new, thief], [thief, new, old, first]):
+            folder = log.export(tmp_path / f"thief-{keys[0] is thief}", keys)
+            faults = looked(folder, keys=(new.key,)).faults
+            assert any(thief.key.id.hex() in fault for fault in faults), faults
+            assert f"checkpoint of {len(log.entries)} entries: refused, no key that is believed signed it" in faults
+        log.notes[2:] = []
+        log.sign(first, old)
+        log.write(2).sign(first)
+        faults = looked(log.export(tmp_path / "first", [new, old, first]), keys=(new.key,)).faults
+        assert f"checkpoint of {len(log.entries)} entries: refused, {REPLACED}" in faults
+
+    def test_a_note_of_both_from_before_the_entry_hands_nothing_back(self, tmp_path: Path) -> None:
+        """Both keys sign from the moment the change begins; an entry of an earlier change says nothing of these two."""
+        first, old, new = (Signer() for _ in range(3))
+        log = Log().write(5).turned(first, old)
+        log.sign(first, old)
+        log.write(2).sign(old, new)
+        log.write(3).sign(old)
+        faults = looked(log.export(tmp_path / "out", [new, old, first]), keys=(new.key,)).faults
+        assert faults == [f"checkpoint of {len(log.entries)} entries: refused, {REPLACED}"]
+
+    def test_the_old_key_believes_the_new_one_where_an_entry_says_so(self, tmp_path: Path) -> None:
+        """And only there: a note of both alone does not say which came after which."""
+        old, new = Signer(), Signer()
+        for told in (True, False):
+            log = Log().write(5)
+            if told:
+                log.turned(old, new)
+            log.sign(old, new)
+            log.write(3).sign(new)
+            folder = log.export(tmp_path / f"told-{told}", [old, new])
+            assert bool(looked(folder, keys=(old.key,)).faults) is not told
+            assert not looked(folder, keys=(new.key,)).faults
+
+    def test_keys_of_another_log_are_named(self, tmp_path: Path) -> None:
+        """Listed in an export, they sign nothing of it."""
+        mine, other = Signer(), Signer(ROBIN)
+        log = Log().write(5)
+        log.sign(other)
+        faults = looked(log.export(tmp_path / "out", [other, mine])).faults
+        assert any("is of another log" in fault for fault in faults)
+        assert any("no key that is believed" in fault for fault in faults)
+
+    def test_the_entry_of_a_change_names_both_keys(self, world: World, tmp_path: Path) -> None:
+        """Under the note that both sign, so that an outsider knows which came first."""
+        vault = world.database.vault
+        before, vault._notary = vault._notary, Notary.create(tmp_path / "own" / "checkpoint.json", HOST)
+        try:
+            vault.notary.begin_change()
+            world.system(checkpoint.rotate_key)
+            size = Note.read(world.system(checkpoint.sign_and_keep)).size
+            vault.notary.end_change({str(world.agency_id()): size})
+            old, new = vault.notary.keys(world.agency_id())
+            (said,) = [e for e in world.entries() if e["action"] == Action.CHECKPOINT_KEY_ROTATED]
+            world.client()
+            folder = exported(world, tmp_path / "out")
+        finally:
+            vault._notary = before
+        assert said["object"]["counts"] == {
+            "new": sha256(new.public).hexdigest(),
+            "old": sha256(old.public).hexdigest(),
+        }
+        held = json.loads((folder / "keys.json").read_text())["keys"]
+        edited(folder, "keys.json", keys=held[::-1])
+        for key in (old, new):
+            assert not looked(folder, keys=(key,)).faults
