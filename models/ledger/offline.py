@@ -518,9 +518,10 @@ def proof_text(index: int, path: Iterable[bytes], note: str) -> str:
 def read_proof(proof: str) -> tuple[int, list[bytes], Note]:
     """Index, path and checkpoint of a tlog-proof. ValueError."""
     above, gap, note = proof.partition("\n\n")
-    first, second, *path = above.split("\n")
-    if second.startswith("extra "):  # means nothing here
-        second = path.pop(0)
+    first, *path = above.split("\n")
+    if path and path[0].startswith("extra "):  # means nothing here
+        path.pop(0)
+    second = path.pop(0) if path else ""
     index = second.removeprefix("index ")
     if not gap or first != PROOF or second == index or str(int(index)) != index:
         raise ValueError("not a proof")
@@ -530,10 +531,11 @@ def read_proof(proof: str) -> tuple[int, list[bytes], Note]:
 def check_proof(proof: str, entry: bytes, keys: Sequence[Key]) -> str | None:
     """Why a proof does not show that the entry is in the log these keys sign for; None when it does."""
     index, path, note = read_proof(proof)
-    if note.origin not in {key.name for key in keys}:
+    own = [key for key in keys if key.name == note.origin]  # a key signs for the log whose name it has
+    if not own:
         return f"refused, it is of another log ({note.origin})"
     try:
-        if not note.signers(keys):
+        if not note.signers(own):
             return "no key that is believed signed its checkpoint"
         return None if climb(leaf_hash(entry), index, note.size, path) == note.root else "the entry is another one"
     except ValueError as error:

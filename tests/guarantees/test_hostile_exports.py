@@ -209,3 +209,14 @@ class TestKeys:
         edited(folder, "keys.json", keys=held[::-1])
         for key in (old, new):
             assert not looked(folder, keys=(key,)).faults
+
+
+class TestProofs:
+    def test_the_key_of_another_log_signs_for_that_one_only(self) -> None:
+        """Both keys are believed, each for its own log."""
+        mine, other, log = Signer(), Signer(ROBIN), Log().write(1)
+        keys = [mine.key, other.key]
+        good, forged = log.sign(mine), log.sign(other)
+        assert offline.check_proof(offline.proof_text(0, [], good), log.entries[0], keys) is None
+        why = offline.check_proof(offline.proof_text(0, [], forged), log.entries[0], keys)
+        assert why == "no key that is believed signed its checkpoint"
