@@ -51,16 +51,18 @@ def _logs(agency: str | None, kept: Sequence[Path], *, state: bool) -> list[dict
     """The logs of the platform and of every agency, or of one."""
     with open_house() as house:
         wanted = _wanted(house, agency)
-        origins = [house.database.vault.notary.origin(agency_id) for agency_id in wanted]
-        notes = offline.kept_in(kept, origins)
+        origin_of = house.database.vault.notary.origin
+        origins = [origin_of(agency_id) for agency_id in wanted]
+        notes, remarks = offline.kept_in(kept, origins, [origin_of(agency_id) for agency_id in _wanted(house, None)])
         with bar("Verifying the ledgers", len(wanted)) as done:
             verdicts = []
             for agency_id, origin in zip(wanted, origins, strict=True):
                 verdicts.append(_verify(house, agency_id, notes[origin], state=state))
                 done(1)
     return [
-        {"agency": str(v.agency_id), "size": v.size, "root": v.root, "faults": v.faults, "remarks": v.remarks}
-        for v in verdicts
+        {"agency": str(v.agency_id), "size": v.size, "root": v.root, "faults": v.faults}
+        | {"remarks": [*v.remarks, *(() if number else remarks)]}
+        for number, v in enumerate(verdicts)
     ]
 
 

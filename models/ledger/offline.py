@@ -572,31 +572,52 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise Unusable(f"{path} cannot be read") from None
 
 
-def kept_in(paths: Sequence[Path], origins: Sequence[str]) -> dict[str, list[tuple[str, Note]]]:
-    """The notes in files kept outside, with their file's name, by the log they are of. A file may also hold notes of
-    other logs; when it holds no others, they go to the first log, which will refuse them. Raises Unusable."""
+def kept_in(
+    paths: Sequence[Path], origins: Sequence[str], elsewhere: Sequence[str] | None = ()
+) -> tuple[dict[str, list[tuple[str, Note]]], list[str]]:
+    """The notes in files kept outside, with their file's name, by the log they are of; and remarks on logs of which
+    there is nothing to compare with. Raises Unusable.
+
+    A log of these hosts of which a note was kept has to be there: the largest note goes to the first log, which refuses
+    it. So do the notes of a file that holds none of these logs. `elsewhere`: logs that are there and were not asked for;
+    None when nobody asked for others."""
     found: dict[str, list[tuple[str, Note]]] = {origin: [] for origin in origins}
+    hosts, remarks = {_host(origin) for origin in origins}, []
     for path in paths:
         notes: list[Note] = _parsed(path, notes_in)
         if not notes:
             raise Unusable(f"{path} holds no note")
-        strangers = not any(note.origin in found for note in notes)
-        for note in notes:
-            if strangers or note.origin in found:
-                found[origins[0] if strangers else note.origin].append((path.name, note))
-    return found
+        own = [note for note in notes if note.origin in found]
+        for note in own:
+            found[note.origin].append((path.name, note))
+        strange = {note.origin: note for note in sorted(notes, key=lambda note: note.size) if note.origin not in found}
+        for origin, note in strange.items():
+            if not own or (elsewhere is not None and origin not in elsewhere and _host(origin) in hosts):
+                found[origins[0]].append((path.name, note))
+            elif origin not in (elsewhere or ()):
+                remarks.append(f"kept note {path.name}: that log was not looked at, it is not here ({origin})")
+    return found, remarks
+
+
+def _host(origin: str) -> str:
+    return origin.rpartition("/audit/")[0]
 
 
 def verify_folders(folder: Path, kept: Sequence[Path], given: Sequence[Key], *, state: bool) -> Iterator[Audit]:
-    """Every export in a folder, each against the notes and keys of its own log. Raises Unusable."""
+    """Every export in a folder, each against the notes and keys of its own log. Raises Unusable.
+
+    Whoever names one export and gives no key but its own has asked for that log only."""
     folders = folders_in(folder)
     origins = [_parsed(one / "about.json", _about)[0] for one in folders]
-    notes = kept_in(kept, origins)
     for key in given:
         if key.name not in origins:
             raise Unusable(f"--key {key.name}: no export here is of that log")
+    notes, remarks = kept_in(kept, origins, None if given and folders == [folder] else ())
     for one, origin in zip(folders, origins, strict=True):
-        yield verify_folder(one, notes[origin], [key for key in given if key.name == origin], state=state)
+        audit = verify_folder(one, notes[origin], [key for key in given if key.name == origin], state=state)
+        while remarks:  # with the first
+            audit.found.remark(remarks.pop(0))
+        yield audit
 
 
 def verify_folder(folder: Path, kept: Sequence[tuple[str, Note]], given: Sequence[Key], *, state: bool) -> Audit:

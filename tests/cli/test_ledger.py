@@ -3,13 +3,16 @@
 import json
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
 from models.base import table_of
+from models.ledger import checkpoint
 from models.ledger.book import LedgerEntry
 from models.ledger.offline import Key, Note, notes_in
+from models.vault.notes import Notary
 from tests.cli.program import Program
 from tests.cli.test_verbs import SQLITE, sound
 from tests.factories import behind
@@ -54,6 +57,27 @@ def test_from_checkpoint_to_verdict(own: Program, world: World, urls: Urls, tmp_
     assert found.code == 1
     assert "another history" in found.out
     assert ": edited" in found.out
+
+
+def test_a_log_that_vanished_is_a_fault(program: Program, world: World, tmp_path: Path) -> None:
+    """A kept note of a log that this host no longer has; one of another host is a remark; logs that were not asked for
+    are neither."""
+    kept, gone = tmp_path / "kept.txt", uuid4()
+    notary = world.database.vault.notary
+    ours = [world.system(checkpoint.sign, agency) for agency in ("Harbor", "Lighthouse")]
+    (tmp_path / "other").mkdir(mode=0o700)
+    theirs = Notary.create(tmp_path / "other" / "checkpoint.json", "other.example").sign(gone, 7, b"r" * 32)
+    world.database.engine.dispose()
+    kept.write_text("\n".join([*ours, theirs]))
+    for more in ((), ("--agency", "Harbor")):
+        told = sound(program("audit", "verify", "--kept", str(kept), *more, "--json")).json["ledgers"]
+        remarks = [remark for one in told for remark in one["remarks"] if "kept note" in remark]
+        assert remarks == [f"kept note kept.txt: that log was not looked at, it is not here (other.example/audit/{gone})"]
+        kept.write_text("\n".join([*ours, notary.sign(gone, 7, b"r" * 32)]))
+        found = program("audit", "verify", "--kept", str(kept), *more)
+        assert found.code == 1
+        assert f"kept note kept.txt (7 entries): refused, it is of another log (waypost.example/audit/{gone})" in found.out
+        kept.write_text("\n".join([*ours, theirs]))
 
 
 def test_usage(program: Program, tmp_path: Path) -> None:

@@ -220,3 +220,41 @@ class TestProofs:
         assert offline.check_proof(offline.proof_text(0, [], good), log.entries[0], keys) is None
         why = offline.check_proof(offline.proof_text(0, [], forged), log.entries[0], keys)
         assert why == "no key that is believed signed its checkpoint"
+
+
+class TestKeptNotes:
+    """A log of which somebody holds a note does not vanish in silence."""
+
+    @pytest.fixture
+    def both(self, tmp_path: Path) -> tuple[Path, Path, Key]:
+        """A folder with one export of two, a file with notes of both, and the key of the one that is there."""
+        signer, other = Signer(), Signer(ROBIN)
+        here, gone = Log().write(4), Log(ROBIN).write(6)
+        kept = tmp_path / "kept.txt"
+        kept.write_text("\n".join([here.sign(signer), gone.sign(other), gone.write(2).sign(other)]))
+        here.export(tmp_path / "all" / "one", [signer])
+        return tmp_path / "all", kept, signer.key
+
+    def test_a_log_that_is_missing_is_a_fault(self, both: tuple[Path, Path, Key]) -> None:
+        """Named once, with the most entries a note says it had."""
+        folder, kept, key = both
+        fault = f"kept note kept.txt (8 entries): refused, it is of another log ({HOST}/audit/{ROBIN})"
+        assert looked(folder, kept).faults == [fault]
+        assert looked(folder, kept, keys=(key,)).faults == [fault]
+        assert looked(folder / "one", kept).faults == [fault]
+
+    def test_unless_one_export_is_verified_with_its_own_key(self, both: tuple[Path, Path, Key]) -> None:
+        """Then the other logs were not asked about; they are named all the same."""
+        folder, kept, key = both
+        found = looked(folder / "one", kept, keys=(key,))
+        assert not found.faults
+        assert any(str(ROBIN) in remark for remark in found.remarks)
+
+    def test_a_log_of_another_host_is_a_remark(self, both: tuple[Path, Path, Key]) -> None:
+        """A file may hold the notes of many installations."""
+        folder, kept, _ = both
+        mine = kept.read_text().split("\n\n" + f"{HOST}/audit/{ROBIN}")[0] + "\n"
+        kept.write_text(mine + "\n" + Log(ROBIN, "other.example").write(2).sign(Signer(ROBIN, "other.example")))
+        found = looked(folder, kept)
+        assert not found.faults
+        assert any(f"other.example/audit/{ROBIN}" in remark for remark in found.remarks)
