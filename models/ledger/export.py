@@ -27,12 +27,15 @@ Within = Callable[[Callable[["Workspace"], Any]], Any]
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: the log's size, rows, and the SHA-256 of entries.jsonl (hex)."""
+    """What was written: the log's size, rows, the SHA-256 of entries.jsonl and of rows.jsonl (hex), and the log's size
+    before the rows were read."""
 
     folder: Path
     size: int
     rows: int
     sha256: str
+    rows_sha256: str
+    rows_since: int
 
 
 def export(within: Within, agency_id: UUID, folder: Path) -> Exported:
@@ -48,16 +51,21 @@ def export(within: Within, agency_id: UUID, folder: Path) -> Exported:
         raise
     within(
         lambda db: db.note(
-            Action.AUDIT_EXPORTED, "ledger_entries", [], entries=done.size, rows=done.rows, sha256=done.sha256
-        )
+            Action.AUDIT_EXPORTED, "ledger_entries", [], entries=done.size, rows=done.rows, sha256=done.sha256,
+            rows_sha256=done.rows_sha256, rows_since=done.rows_since,
+        )  # fmt: skip
     )
     return done
 
 
 def _write(within: Within, agency_id: UUID, folder: Path) -> Exported:
     since = within(lambda db: book.head(db).size)  # before the rows: what is changed meanwhile can be told
+    rows, read = 0, sha256()
     with _private(folder / "rows.jsonl") as out:
-        rows = sum(1 for row in state.rows(within) if out(orjson.dumps(row) + b"\n"))
+        for row in state.rows(within):
+            out(line := orjson.dumps(row) + b"\n")
+            read.update(line)
+            rows += 1
     last = within(checkpoint.sign_and_keep)
     size, digest, after = Note.read(last).size, sha256(), 0
     with _private(folder / "entries.jsonl") as out:
@@ -85,7 +93,7 @@ def _write(within: Within, agency_id: UUID, folder: Path) -> Exported:
     for name, content in (("keys.json", keys), ("about.json", about)):
         with _private(folder / name) as out:
             out(json.dumps(content, indent=1).encode() + b"\n")
-    return Exported(folder, size, rows, digest.hexdigest())
+    return Exported(folder, size, rows, digest.hexdigest(), read.hexdigest(), since)
 
 
 def _size(note: str) -> int:

@@ -649,7 +649,14 @@ def verify_folder(folder: Path, kept: Sequence[tuple[str, Note]], given: Sequenc
     audit.end()
     if max((note.size for note in stored), default=0) < audit.tree.size:
         found.fault(f"no checkpoint covers all {audit.tree.size} entries")
+    if since > audit.tree.size:
+        found.fault(f"about.json: rows_since is {since}, the log has {audit.tree.size} entries only")
     if state:
+        if late := sum(1 for history in audit.history.values() if history[-1][0] >= since):
+            found.remark(
+                f"{late} of {len(audit.history)} rows may be in any state they had from entry {since} on, or be gone: "
+                "about.json says they were read while those entries were written"
+            )
         rows = (_parsed_line(line) for line in _lines(folder / "rows.jsonl"))
         for said in judge(audit, rows, since):
             found.fault(said)
@@ -671,7 +678,10 @@ def _turns(path: Path) -> Turns:
 
 def _about(text: str) -> tuple[str, str, int]:
     about = json.loads(text)
-    return str(about["origin"]), str(about["agency"]), int(about["rows_since"])
+    origin, agency, since = about["origin"], about["agency"], about["rows_since"]
+    if type(since) is not int or since < 0 or not all(isinstance(name, str) for name in (origin, agency)):
+        raise ValueError("not what an export says of itself")
+    return origin, agency, since
 
 
 def _parsed_line(line: bytes) -> dict[str, Any]:
