@@ -30,7 +30,8 @@ def verify(
     try:
         found = _exports(folder, kept, given, state=state) if folder else _logs(agency, kept, state=state)
     except offline.Unusable as error:
-        raise Trouble(str(error), "Without it nothing can be said", "see docs/verify.md", USAGE) from None
+        said = offline.plain(str(error))
+        raise Trouble(said, "Without it nothing can be said", "see docs/verify.md", USAGE) from None
     lines = [line for one in found for line in _spoken(one)]
     sound = not any(one["faults"] for one in found)
     return Answer({"sound": sound, "ledgers": found}, lines, OK if sound else FOUND)
@@ -41,7 +42,7 @@ def _exports(folder: Path, kept: Sequence[Path], given: Sequence[Key], *, state:
     for audit in offline.verify_folders(folder, kept, given, state=state):
         root = offline.root_of(audit.tree.peaks).hex()
         found.append(
-            {"agency": audit.agency, "size": audit.tree.size, "root": root}
+            {"agency": offline.plain(audit.agency), "size": audit.tree.size, "root": root}
             | {"faults": audit.found.all_faults(), "remarks": audit.found.remarks}
         )
     return found

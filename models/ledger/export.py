@@ -51,9 +51,15 @@ def export(within: Within, agency_id: UUID, folder: Path) -> Exported:
         raise
     within(
         lambda db: db.note(
-            Action.AUDIT_EXPORTED, "ledger_entries", [], entries=done.size, rows=done.rows, sha256=done.sha256,
-            rows_sha256=done.rows_sha256, rows_since=done.rows_since,
-        )  # fmt: skip
+            Action.AUDIT_EXPORTED,
+            "ledger_entries",
+            [],
+            entries=done.size,
+            rows=done.rows,
+            sha256=done.sha256,
+            rows_sha256=done.rows_sha256,
+            rows_since=done.rows_since,
+        )
     )
     return done
 

@@ -242,16 +242,23 @@ def notes_in(text: str) -> list[Note]:
     lines = [line for line in text.split("\n") if line]
     for number, line in enumerate(lines):
         if line.startswith('"'):
-            notes.append(json.loads(line))
+            notes.append(json.loads(line))  # a string, from how it begins
         elif not line.startswith(DASH):
             if number == 0 or lines[number - 1].startswith((DASH, '"')):
                 notes.append("")
             notes[-1] += line + "\n"
+        elif not notes:
+            raise ValueError("a signature of nothing")
         else:
             if not lines[number - 1].startswith(DASH):
                 notes[-1] += "\n"
             notes[-1] += line + "\n"
     return [Note.read(note) for note in notes]
+
+
+def plain(text: str) -> str:
+    """For a terminal or a log: what is not printed (control characters, line ends, half a surrogate) as an escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 # -- one log ------------------------------------------------------------------------------------------------------
@@ -268,14 +275,14 @@ class Findings:
     def fault(self, said: str) -> None:
         """Something that must not be."""
         if len(self.faults) < MOST_SAID:
-            self.faults.append(said)
+            self.faults.append(plain(said))
         else:
             self.more += 1
 
     def remark(self, said: str) -> None:
         """Something odd."""
         if len(self.remarks) < MOST_SAID:
-            self.remarks.append(said)
+            self.remarks.append(plain(said))
 
     def all_faults(self) -> list[str]:
         """Every fault told, and how many are not."""
@@ -286,7 +293,15 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("a member twice")
+    return found
+
+
 _decode = json.JSONDecoder(parse_constant=_constant).decode
+_decode_once = json.JSONDecoder(parse_constant=_constant, object_pairs_hook=_once).decode
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -442,7 +457,8 @@ class Audit:
     def _read(self, number: int, entry: dict[str, Any], seq: int | None) -> None:
         found, says, at = self.found, entry.get("seq"), entry.get("at")
         if type(says) is not int or says != number or (seq is not None and seq != number):
-            found.fault(f"entry {number}: the one found there says {says if seq is None else seq}")
+            told = (says if type(says) is int else "no number") if seq is None else seq
+            found.fault(f"entry {number}: the one found there says {told}")
         if entry.get("agency") != self.agency:
             found.fault(f"entry {number}: belongs to another agency")
         if not isinstance(at, str):
@@ -450,14 +466,12 @@ class Audit:
         elif at < self._at:
             found.remark(f"entry {number}: the clock went back")
         self._at = at if isinstance(at, str) else self._at
-        for row in entry.get("rows", ()):
-            self._remember(number, row)
-
-    def _remember(self, number: int, row: Any) -> None:
         try:
-            self.history.setdefault((str(row["t"]), str(row["id"])), []).append((number, row["digest"]))
+            for row in entry.get("rows", ()):
+                table, one, digest = _row(row)
+                self.history.setdefault((table, one), []).append((number, digest))
         except (KeyError, TypeError):
-            self.found.fault(f"entry {number}: what it says of rows cannot be read")
+            found.fault(f"entry {number}: what it says of rows cannot be read")
 
     def _tile(self, number: int, made: bytes) -> None:
         stored = (self.tiles or {}).get(number)
@@ -478,6 +492,14 @@ class Audit:
                     f"checkpoint of {size} entries: its root is not that of the entries; it is the first that breaks, "
                     f"so something changed among entries {self._good} to {size - 1}"
                 )
+
+
+def _row(row: Any) -> tuple[str, str, str | None]:
+    """Table, id and digest. KeyError, TypeError."""
+    table, one, digest = row["t"], row["id"], row["digest"]
+    if not (isinstance(table, str) and isinstance(one, str) and (digest is None or isinstance(digest, str))):
+        raise TypeError("not a row")
+    return table, one, digest
 
 
 def judge(audit: Audit, rows: Iterable[Mapping[str, Any]], since: int) -> Iterator[str]:
@@ -549,18 +571,25 @@ class Unusable(Exception):
     """A file that is missing or not what it has to be; the text names it."""
 
 
+class Malformed(Unusable):
+    """A file that is there and is not in its form."""
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Malformed(f"{path} is not text in UTF-8") from None
     except (OSError, ValueError):
         raise Unusable(f"{path} cannot be read") from None
 
 
 def _parsed(path: Path, read: Callable[[str], Any]) -> Any:
+    text = _text(path)
     try:
-        return read(_text(path))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise Unusable(f"{path} is not in the form it has to have") from None
+        return read(text)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        raise Malformed(f"{path} is not in the form it has to have") from None
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -579,8 +608,8 @@ def kept_in(
     there is nothing to compare with. Raises Unusable.
 
     A log of these hosts of which a note was kept has to be there: the largest note goes to the first log, which refuses
-    it. So do the notes of a file that holds none of these logs. `elsewhere`: logs that are there and were not asked for;
-    None when nobody asked for others."""
+    it. So do the notes of a file that holds none of these logs. `elsewhere`: logs that are there and were not asked
+    for; None when nobody asked for others."""
     found: dict[str, list[tuple[str, Note]]] = {origin: [] for origin in origins}
     hosts, remarks = {_host(origin) for origin in origins}, []
     for path in paths:
@@ -608,9 +637,10 @@ def verify_folders(folder: Path, kept: Sequence[Path], given: Sequence[Key], *, 
 
     Whoever names one export and gives no key but its own has asked for that log only."""
     folders = folders_in(folder)
-    origins = [_parsed(one / "about.json", _about)[0] for one in folders]
+    origins = [_origin(one) for one in folders]
+    damaged = any("/audit/" not in origin for origin in origins)  # it may be the one a key is of
     for key in given:
-        if key.name not in origins:
+        if key.name not in origins and not damaged:
             raise Unusable(f"--key {key.name}: no export here is of that log")
     notes, remarks = kept_in(kept, origins, None if given and folders == [folder] else ())
     for one, origin in zip(folders, origins, strict=True):
@@ -620,25 +650,45 @@ def verify_folders(folder: Path, kept: Sequence[Path], given: Sequence[Key], *, 
         yield audit
 
 
+def _origin(folder: Path) -> str:
+    """The name of the log in a folder; the folder's own when the export does not tell."""
+    try:
+        return str(_parsed(folder / "about.json", _about)[0])
+    except Unusable:
+        return folder.name
+
+
 def verify_folder(folder: Path, kept: Sequence[tuple[str, Note]], given: Sequence[Key], *, state: bool) -> Audit:
-    """What `audit export` wrote of one log. Raises Unusable."""
-    origin, agency, since = _parsed(folder / "about.json", _about)
-    listed: list[Key] = _parsed(folder / "keys.json", lambda text: [Key.read(key) for key in json.loads(text)["keys"]])
-    changes: list[Note] = _parsed(
-        folder / "keys.json", lambda text: [Note.read(n) for n in json.loads(text)["changes"]]
-    )
-    stored: list[Note] = _parsed(folder / "checkpoints.txt", notes_in)
-    found, stored = Findings(), list(dict.fromkeys([*stored, *changes]))
+    """What `audit export` wrote of one log. A file that is missing or not in its form is a fault like others."""
+    audit = Audit(folder.name, folder.name, None)
+    try:
+        audit.origin, audit.agency, since = _parsed(folder / "about.json", _about)
+        _hold(audit, folder, kept, given)
+        if since > audit.tree.size:
+            audit.found.fault(f"about.json: rows_since is {since}, the log has {audit.tree.size} entries only")
+        if state:
+            _judge(audit, folder, since)
+    except Unusable as error:
+        audit.found.fault(str(error))
+    return audit
+
+
+def _hold(audit: Audit, folder: Path, kept: Sequence[tuple[str, Note]], given: Sequence[Key]) -> None:
+    """The entries of an export against its checkpoints and the notes kept outside."""
+    found, keys = audit.found, folder / "keys.json"
+    listed: list[Key] = _parsed(keys, lambda text: [Key.read(key) for key in json.loads(text)["keys"]])
+    changes: list[Note] = _parsed(keys, lambda text: [Note.read(note) for note in json.loads(text)["changes"]])
+    stored = list(dict.fromkeys([*_parsed(folder / "checkpoints.txt", notes_in), *changes]))
     if not given:
         found.remark("no --key was given: signatures were checked against the keys in the export itself")
+    if not str(audit.origin).endswith(f"/audit/{audit.agency}"):
+        found.fault(f"about.json: {audit.origin} is not the log of agency {audit.agency}")
     for key in listed:
-        if key.name != origin:
+        if key.name != audit.origin:
             found.fault(f"keys.json: key {key.id.hex()} is of another log ({key.name})")
-    own = [key for key in listed if key.name == origin]
+    own = [key for key in listed if key.name == audit.origin]
     turns = _turns(folder / "entries.jsonl") if len(own) > 1 else {}
-    audit = Audit(agency, origin, Keys(own, [*stored, *(note for _, note in kept)], given, found, turns), found)
-    if not origin.endswith(f"/audit/{agency}"):
-        found.fault(f"about.json: {origin} is not the log of agency {agency}")
+    audit.keys = Keys(own, [*stored, *(note for _, note in kept)], given, found, turns)
     for note in stored:
         audit.expect(note)
     for name, note in kept:
@@ -649,18 +699,17 @@ def verify_folder(folder: Path, kept: Sequence[tuple[str, Note]], given: Sequenc
     audit.end()
     if max((note.size for note in stored), default=0) < audit.tree.size:
         found.fault(f"no checkpoint covers all {audit.tree.size} entries")
-    if since > audit.tree.size:
-        found.fault(f"about.json: rows_since is {since}, the log has {audit.tree.size} entries only")
-    if state:
-        if late := sum(1 for history in audit.history.values() if history[-1][0] >= since):
-            found.remark(
-                f"{late} of {len(audit.history)} rows may be in any state they had from entry {since} on, or be gone: "
-                "about.json says they were read while those entries were written"
-            )
-        rows = (_parsed_line(line) for line in _lines(folder / "rows.jsonl"))
-        for said in judge(audit, rows, since):
-            found.fault(said)
-    return audit
+
+
+def _judge(audit: Audit, folder: Path, since: int) -> None:
+    """The rows of an export against what its entries say of them."""
+    if late := sum(1 for history in audit.history.values() if history[-1][0] >= since):
+        audit.found.remark(
+            f"{late} of {len(audit.history)} rows may be in any state they had from entry {since} on, or be gone: "
+            "about.json says they were read while those entries were written"
+        )
+    for said in judge(audit, (_parsed_line(line) for line in _lines(folder / "rows.jsonl")), since):
+        audit.found.fault(said)
 
 
 def _turns(path: Path) -> Turns:
@@ -679,17 +728,17 @@ def _turns(path: Path) -> Turns:
 def _about(text: str) -> tuple[str, str, int]:
     about = json.loads(text)
     origin, agency, since = about["origin"], about["agency"], about["rows_since"]
-    if type(since) is not int or since < 0 or not all(isinstance(name, str) for name in (origin, agency)):
+    named = all(isinstance(name, str) and name.isprintable() for name in (origin, agency))
+    if type(since) is not int or since < 0 or not named:
         raise ValueError("not what an export says of itself")
     return origin, agency, since
 
 
 def _parsed_line(line: bytes) -> dict[str, Any]:
     try:
-        row: dict[str, Any] = json.loads(line)
-        return {"t": row["t"], "id": row["id"], "digest": row["digest"]}
+        return dict(zip(("t", "id", "digest"), _row(json.loads(line)), strict=True))
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise Unusable("rows.jsonl is not in the form it has to have") from None
+        raise Malformed("rows.jsonl is not in the form it has to have") from None
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -719,9 +768,12 @@ def _options() -> argparse.Namespace:
 
 
 def _one_entry(chosen: argparse.Namespace) -> int:
-    entry = _parsed(chosen.entry, lambda text: _encode(_decode(text)).encode())
-    wrong = _parsed(chosen.proof, lambda text: check_proof(text, entry, chosen.key))
-    sys.stdout.write(f"not shown: {wrong}\n" if wrong else "the entry is in the log\n")
+    try:
+        entry = _parsed(chosen.entry, lambda text: _encode(_decode_once(text)).encode())
+        wrong = _parsed(chosen.proof, lambda text: check_proof(text, entry, chosen.key))
+    except Malformed as error:
+        wrong = str(error)
+    sys.stdout.write(f"not shown: {plain(wrong)}\n" if wrong else "the entry is in the log\n")
     return FOUND if wrong else SOUND
 
 
@@ -736,12 +788,12 @@ def main() -> int:
             faults = audit.found.all_faults()
             sound = sound and not faults
             said = f"{len(faults)} faults" if faults else f"sound (root {root_of(audit.tree.peaks).hex()})"
-            lines = [f"{audit.origin}: {audit.tree.size} entries, {said}"]
+            lines = [f"{plain(str(audit.origin))}: {audit.tree.size} entries, {said}"]
             lines += [f"  fault: {fault}" for fault in faults]
             lines += [f"  remark: {remark}" for remark in audit.found.remarks]
             sys.stdout.write("\n".join(lines) + "\n")
     except Unusable as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{plain(str(error))}\n")
         return USAGE
     return SOUND if sound else FOUND
 

@@ -72,11 +72,15 @@ def test_a_log_that_vanished_is_a_fault(program: Program, world: World, tmp_path
     for more in ((), ("--agency", "Harbor")):
         told = sound(program("audit", "verify", "--kept", str(kept), *more, "--json")).json["ledgers"]
         remarks = [remark for one in told for remark in one["remarks"] if "kept note" in remark]
-        assert remarks == [f"kept note kept.txt: that log was not looked at, it is not here (other.example/audit/{gone})"]
+        assert remarks == [
+            f"kept note kept.txt: that log was not looked at, it is not here (other.example/audit/{gone})"
+        ]
         kept.write_text("\n".join([*ours, notary.sign(gone, 7, b"r" * 32)]))
         found = program("audit", "verify", "--kept", str(kept), *more)
         assert found.code == 1
-        assert f"kept note kept.txt (7 entries): refused, it is of another log (waypost.example/audit/{gone})" in found.out
+        assert (
+            f"kept note kept.txt (7 entries): refused, it is of another log (waypost.example/audit/{gone})" in found.out
+        )
         kept.write_text("\n".join([*ours, theirs]))
 
 

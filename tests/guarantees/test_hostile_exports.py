@@ -221,6 +221,42 @@ class TestProofs:
         why = offline.check_proof(offline.proof_text(0, [], forged), log.entries[0], keys)
         assert why == "no key that is believed signed its checkpoint"
 
+    @pytest.mark.parametrize("lines", ["\nextra x\n\n", "\nextra x\nextra y\n\n", "\n\n", "\nindex\n\n"])
+    def test_half_a_proof_is_none(self, tmp_path: Path, lines: str) -> None:
+        """Said in one line, with exit 1."""
+        signer, log = Signer(), Log().write(1)
+        proof, entry = tmp_path / "p", tmp_path / "e"
+        proof.write_text(offline.PROOF + lines + log.sign(signer))
+        entry.write_bytes(log.entries[0])
+        found = run("--proof", proof, "--entry", entry, "--key", signer.key)
+        assert (found.returncode, found.stderr) == (1, "")
+        assert found.stdout.startswith("not shown: ")
+        assert found.stdout.count("\n") == 1
+
+    def test_an_entry_has_each_member_once(self, tmp_path: Path) -> None:
+        """Else who reads it by eye, or with another reader, sees another entry than was proved."""
+        signer, log = Signer(), Log().write(1, action="plan.read")
+        proof, entry = tmp_path / "p", tmp_path / "e"
+        proof.write_text(offline.proof_text(0, [], log.sign(signer)))
+        words = ("--proof", proof, "--entry", entry, "--key", signer.key)
+        entry.write_bytes(log.entries[0])
+        assert run(*words).returncode == 0
+        entry.write_bytes(log.entries[0].replace(b'{"action"', b'{"action":"client.created","action"'))
+        found = run(*words)
+        assert (found.returncode, found.stderr) == (1, "")
+        assert found.stdout.startswith("not shown: ")
+
+    def test_names_with_control_characters_are_shown_as_such(self, tmp_path: Path) -> None:
+        """A terminal does nothing but show them."""
+        signer, log = Signer(), Log(host="x\x1b[2Jthe entry is in the log").write(1)
+        proof, entry = tmp_path / "p", tmp_path / "e"
+        proof.write_text(offline.proof_text(0, [], log.sign(signer)))
+        entry.write_bytes(log.entries[0])
+        found = run("--proof", proof, "--entry", entry, "--key", signer.key)
+        assert found.returncode == 1
+        assert "x\\x1b[2Jthe entry" in found.stdout
+        assert "\x1b" not in found.stdout
+
 
 class TestKeptNotes:
     """A log of which somebody holds a note does not vanish in silence."""
@@ -258,3 +294,127 @@ class TestKeptNotes:
         found = looked(folder, kept)
         assert not found.faults
         assert any(f"other.example/audit/{ROBIN}" in remark for remark in found.remarks)
+
+    @pytest.mark.parametrize("text", ["\u2014 x AAAA\n", "\u2014 \n", "\n\n\u2014 x\n", '"\\ud800"\n', '"x\n'])
+    def test_what_is_no_note_is_refused(self, world: World, tmp_path: Path, text: str) -> None:
+        """With one kind of error, wherever notes are read."""
+        with pytest.raises(ValueError):
+            offline.notes_in(text)
+        file = tmp_path / "kept.txt"
+        file.write_text(text)
+        with pytest.raises(Refused, match="holds no checkpoint"):
+            read_kept(file, world.database.vault.notary)
+        signer, log = Signer(), Log().write(1)
+        log.sign(signer)
+        ran = run(log.export(tmp_path / "out", [signer]), "--kept", file)
+        assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+
+
+class TestRowsSince:
+    """From which entry on a row may be in more than one state is said by the export alone."""
+
+    def folder(self, path: Path, since: Any, rows: Sequence[Any]) -> Path:
+        """One row with two states, another with one."""
+        signer, log = Signer(), Log().row(A).row(B).row(C, "y").write(3)
+        log.sign(signer)
+        return log.export(path, [signer], rows, since)
+
+    def test_what_it_leaves_open_is_a_remark(self, tmp_path: Path) -> None:
+        """An older state and a row that is gone pass with 0; that they could is said."""
+        rows = [row(A)]
+        assert len(looked(self.folder(tmp_path / "six", 6, rows), state=True).faults) == 2
+        assert not looked(self.folder(tmp_path / "six-good", 6, [row(B), row(C, "y")]), state=True).remarks[1:]
+        found = looked(self.folder(tmp_path / "none", 0, rows), state=True)
+        assert not found.faults
+        assert any("2 of 2 rows" in remark and "from entry 0 on" in remark for remark in found.remarks), found.remarks
+        found = looked(self.folder(tmp_path / "one", 2, [row(B), row(C, "y")]), state=True)
+        assert any("1 of 2 rows" in remark and "from entry 2 on" in remark for remark in found.remarks), found.remarks
+
+    @pytest.mark.parametrize("since", [-1, 7, True, 1.5, "3", None, [], float("inf"), float("nan")])
+    def test_what_cannot_be_is_a_fault(self, tmp_path: Path, since: Any) -> None:
+        """Negative, beyond the log, or no number; with and without --state."""
+        folder = edited(self.folder(tmp_path / "out", 6, [row(B), row(C, "y")]), "about.json", rows_since=since)
+        ran = run(folder)
+        assert (ran.returncode, ran.stderr) == (1, ""), ran
+        assert "  fault: " in ran.stdout
+        assert "about.json" in ran.stdout
+
+    def test_the_entry_behind_an_export_says_what_it_was(self, world: World, tmp_path: Path) -> None:
+        """Hashes of both files and the number: whoever gets a proof of that entry can compare."""
+        world.client()
+        folder = exported(world, tmp_path / "out")
+        counts = world.entries()[-1]["object"]["counts"]
+        assert counts["rows_sha256"] == sha256((folder / "rows.jsonl").read_bytes()).hexdigest()
+        assert counts["rows_since"] == json.loads((folder / "about.json").read_text())["rows_since"] > 0
+
+
+def _line(**members: Any) -> Callable[[Path], None]:
+    """Another last entry, not signed by anybody: what it says is read all the same."""
+
+    def change(folder: Path) -> None:
+        file = folder / "entries.jsonl"
+        *lines, last = file.read_bytes().splitlines()
+        lines.append(canonical(json.loads(last) | members))
+        file.write_bytes(b"".join(line + b"\n" for line in lines))
+
+    return change
+
+
+def _json(name: str, **members: Any) -> Callable[[Path], None]:
+    return lambda folder: edited(folder, name, **members) and None
+
+
+def _text(name: str, text: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_text(text) and None
+
+
+CRAFTED = {
+    "rows 5": _line(rows=5),
+    "rows null": _line(rows=None),
+    "rows a text": _line(rows="clients"),
+    "rows of lists": _line(rows=[[]]),
+    "digest a list": _line(rows=[row([])]),
+    "digest an object": _line(rows=[row({})]),
+    "kind a list": _line(rows=[row(A) | {"t": []}]),
+    "seq a list": _line(seq=[[1]]),
+    "digest a list in rows": _text("rows.jsonl", json.dumps(row([])) + "\n"),
+    "rows are lists": _text("rows.jsonl", "[]\n"),
+    "a key that is 5": _json("keys.json", keys=[5]),
+    "keys that are 5": _json("keys.json", keys=5),
+    "changes that are 5": _json("keys.json", changes=[5]),
+    "keys.json a list": _text("keys.json", "[]"),
+    "rows_since infinite": _text("about.json", '{"origin":"x/audit/y","agency":"y","rows_since":Infinity}'),
+    "origin a list": _json("about.json", origin=[]),
+    "agency null": _json("about.json", agency=None),
+    "about a list": _text("about.json", "[1]"),
+    "a signature alone": _text("checkpoints.txt", "\u2014 x AAAA\n"),
+    "a note that is cut": _text("checkpoints.txt", "x\n1\n"),
+    "no entries": lambda folder: (folder / "entries.jsonl").unlink(),
+    "no keys file": lambda folder: (folder / "keys.json").unlink(),
+    "control characters": _json("about.json", origin="x\x1b[2J\nall is sound\n\u202e\ud800", agency="\x07"),
+    "control characters in a row": _text("rows.jsonl", json.dumps(row(B, "x\x1b[2J\nall is sound\u202e\ud800")) + "\n"),
+    "control characters in an entry": _line(seq="\x1b[2J\nsound\n\u202e"),
+}
+
+
+@pytest.mark.parametrize("how", CRAFTED)
+def test_a_crafted_export_is_a_finding(tmp_path: Path, how: str) -> None:
+    """Exit 1, told line by line, without a traceback and without a character that a terminal obeys; beside an export
+    that is sound, that one is still told."""
+    signer, log = Signer(), Log().row(A).write(3)
+    log.sign(signer)
+    folder = log.export(tmp_path / "all" / "one", [signer], [row(A)])
+    assert run(folder, "--state").returncode == 0
+    CRAFTED[how](folder)
+    ran = run(folder, "--state", "--key", signer.key)
+    assert (ran.returncode, ran.stderr) == (1, ""), ran
+    assert "\n  fault: " in ran.stdout
+    assert all(line.startswith("  ") for line in ran.stdout.splitlines()[1:])
+    assert all(char.isprintable() or char == "\n" for char in ran.stdout)
+    other = Signer(ROBIN)
+    second = Log(ROBIN).write(2)
+    second.sign(other)
+    second.export(tmp_path / "all" / "two", [other])
+    ran = run(tmp_path / "all", "--state")
+    assert (ran.returncode, ran.stderr) == (1, ""), ran
+    assert f"{second.origin}: 2 entries, sound" in ran.stdout
