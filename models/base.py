@@ -232,3 +232,9 @@ sealed.install(AgencyRecord)
 def agency_tables() -> list[sa.Table]:
     """Every table that holds an agency's rows, in the order of their foreign keys."""
     return [t for t in SQLModel.metadata.sorted_tables if "agency_id" in t.c]
+
+
+def sealed_models() -> list[type[AgencyRecord]]:
+    """Every model with sealed fields, containers before what they contain (decision 12)."""
+    found = [model_of(table) for table in agency_tables()]
+    return [model for model in found if issubclass(model, AgencyRecord) and sealed.sealed_fields(model)]

@@ -6,13 +6,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import MODELS, AgencyRecord, columns, table_of
-from models.client import Client
+from models.base import AgencyRecord, columns, sealed_models, table_of
 from models.errors import NotFound
 from models.ledger.action import Action
 from models.rows import Change, Query
 from models.vault.keys import WORN, DataKey
-from models.vault.sealed import seal_anew, sealed_fields
+from models.vault.sealed import seal_anew
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -22,12 +21,6 @@ _SUBJECT: Any = sa.bindparam("subject_id", required=True)
 _KEYS = Query(sa.select(_D.kid, _D.purpose).where(_D.subject_id == _SUBJECT, _D.purpose != "index").with_for_update())
 _DROP = Change(sa.delete(table_of(DataKey)).where(_D.kid == sa.bindparam("dropped", required=True)))
 _WORN = Query(sa.select(_D.subject_id).where(_D.seals >= WORN).distinct())
-
-
-def sealed_models() -> list[type[AgencyRecord]]:
-    """Every model with sealed fields, the client's own row first (decision 12)."""
-    found = [model for model in MODELS.values() if issubclass(model, AgencyRecord) and sealed_fields(model)]
-    return sorted(found, key=lambda model: (model is not Client, str(model.__tablename__)))
 
 
 def rekey(db: "Workspace", subject_id: UUID, blank: Mapping[str, Sequence[str]] | None = None) -> int:

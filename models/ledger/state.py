@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import ID, MODELS, table_of
+from models.base import ID, MODELS, sealed_models, table_of
 from models.rows import Query
 from models.vault import cells
 from models.vault.sealed import sealed_fields
@@ -31,7 +31,7 @@ def _query(table: str) -> Query:
 
 def tables() -> list[str]:
     """The tables with sealed fields."""
-    return sorted(name for name, model in MODELS.items() if sealed_fields(model))
+    return sorted(str(model.__tablename__) for model in sealed_models())
 
 
 def batch(db: "Workspace", table: str, after: UUID) -> list[dict[str, Any]]:

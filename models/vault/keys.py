@@ -131,6 +131,12 @@ def key_place(agency_id: UUID, kid: bytes, subject_id: UUID, purpose: str) -> by
     return b"waypost.key.1" + lp(kid, agency_id.bytes, subject_id.bytes, purpose.encode())
 
 
+def unwrap_key(kek: bytes, agency_id: UUID, row: Any) -> bytes:
+    """A data key by its row (kid, subject_id, purpose, wrapped) and the agency's key. Raises WrapRefused for a row that
+    says anything else than what was wrapped."""
+    return unwrap(kek, row.wrapped, key_place(agency_id, row.kid, row.subject_id, row.purpose))
+
+
 class Vault:
     """The opened keys of this process: one root call per agency and epoch, then local unwraps of data keys, of which so
     many are kept (5 KiB each). What comes in is of transactions that were committed."""
@@ -433,9 +439,8 @@ class KeyRing:
         return cipher
 
     def _unwrap(self, row: Any) -> bytes:
-        place = key_place(self._db.agency_id, row.kid, row.subject_id, row.purpose)
         try:
-            return unwrap(self.kek(row.epoch), row.wrapped, place)
+            return unwrap_key(self.kek(row.epoch), self._db.agency_id, row)
         except WrapRefused:
             raise SealError from None
 

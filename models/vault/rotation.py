@@ -15,8 +15,8 @@ from models.base import columns, table_of
 from models.errors import KeyRefused
 from models.ledger.action import Action
 from models.rows import Change, Query
-from models.vault.cells import unwrap, wrap
-from models.vault.keys import AgencyKey, DataKey, kek_place, key_place
+from models.vault.cells import wrap
+from models.vault.keys import AgencyKey, DataKey, kek_place, key_place, unwrap_key
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -80,9 +80,7 @@ def check(db: "Workspace") -> Check:
     while rows := db.rows(_ALL, after=after, most=BATCH):
         for row in rows:
             try:
-                unwrap(
-                    db.keys.kek(row.epoch), row.wrapped, key_place(db.agency_id, row.kid, row.subject_id, row.purpose)
-                )
+                unwrap_key(db.keys.kek(row.epoch), db.agency_id, row)
                 found.opened += 1
             except KeyRefused:
                 found.damaged.append(row.subject_id)
@@ -115,7 +113,7 @@ def rewrap(db: "Workspace", epoch: int, most: int = BATCH) -> int:
     moved = []
     for row in rows:
         place = key_place(db.agency_id, row.kid, row.subject_id, row.purpose)
-        key = unwrap(db.keys.kek(row.epoch), row.wrapped, place)
+        key = unwrap_key(db.keys.kek(row.epoch), db.agency_id, row)
         moved.append({"named": row.kid, "before": row.wrapped, "epoch": epoch, "fresh": wrap(fresh, key, place)})
     if moved:
         db.change_many(_REWRAP, moved)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.errors import KeyRefused
-from models.vault.cells import unwrap
-from models.vault.keys import kek_place, key_place
+from models.vault.keys import kek_place, unwrap_key
 from models.vault.roots import RootKeys
 
 
@@ -34,7 +33,7 @@ def _opens(kek: bytes | None, agency_id: UUID, key: StoredKey) -> bool:
     if kek is None:
         return False
     try:
-        unwrap(kek, key.wrapped, key_place(agency_id, key.kid, key.subject_id, key.purpose))
+        unwrap_key(kek, agency_id, key)
     except KeyRefused:
         return False
     return True

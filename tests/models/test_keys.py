@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from models.access import Permission
-from models.base import table_of
+from models.base import sealed_models, table_of
 from models.checklist import ChecklistItem
 from models.client import Client
 from models.database import Database
 from models.errors import KeyRefused, NotFound, SealError
-from models.rekey import rekey, rekey_worn, sealed_models
+from models.rekey import rekey, rekey_worn
 from models.vault import rotation
 from models.vault.keys import WORN, AgencyKey, DataKey, Vault
 from models.vault.roots import RootKeys
