@@ -1,19 +1,16 @@
 """Alarms: a line in the log, a number for Prometheus, and a POST to whoever is to be called."""
 
-import http.client
 import queue
-import ssl
 import threading
-from urllib.parse import urlsplit
 
 import orjson
 
+from api import webhook
 from api.log import logger
 from api.metrics import ALARMS, UNSENT
 from models.watch import Alarm
 
 PAUSES = (0.0, 1.0, 5.0, 30.0)  # seconds before each try to post an alarm
-PATIENCE = 5.0  # seconds for one try, and for what is still waiting when the process ends
 MOST = 1_000  # alarms that may wait for a receiver that is away; more are only logged and counted
 
 
@@ -55,43 +52,24 @@ class Alarms:
                 self._waiting.put_nowait(None)
             except queue.Full:
                 return
-            self._thread.join(PATIENCE)
+            self._thread.join(webhook.PATIENCE)
 
     def _post_all(self) -> None:
         while (body := self._waiting.get()) is not None:
-            self._post(body)
+            self._post(self._url or "", body)
 
-    def _post(self, body: bytes) -> None:
+    def _post(self, url: str, body: bytes) -> None:
         failed = ""
         for pause in PAUSES:
             if pause and self._ending.wait(pause):
                 break
             try:
-                status = self._post_once(body)
-            except (OSError, http.client.HTTPException) as error:
-                failed = type(error).__name__
+                webhook.post(url, body, "application/json")
+            except ConnectionError as error:
+                failed = str(error)
             else:
-                if 200 <= status < 300:
-                    return
-                failed = f"status {status}"
+                return
         self._lost(failed)
-
-    def _post_once(self, body: bytes) -> int:
-        parts = urlsplit(self._url or "")
-        host = parts.hostname or ""
-        if parts.scheme == "https":
-            secure = ssl.create_default_context()
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, parts.port, timeout=PATIENCE, context=secure
-            )
-        else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=PATIENCE)
-        try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", target, body, {"content-type": "application/json", "user-agent": "Waypost"})
-            return connection.getresponse().status
-        finally:
-            connection.close()
 
     @staticmethod
     def _lost(why: str) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from api import webhook
 from api.log import logger
 from api.metrics import CHECKPOINTS
 
-PATIENCE = 10.0  # seconds for a webhook to connect, take the note and answer
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 DRAIN = 5.0  # seconds for what is left at shutdown
 
@@ -120,10 +120,4 @@ def _say(note: str) -> None:
 
 
 def _post(address: str, note: str) -> None:
-    """No redirect is followed, and no proxy or password comes from the environment."""
-    import httpx2  # noqa: PLC0415 - 12 MiB that only an installation with a webhook needs
-
-    with httpx2.Client(timeout=PATIENCE, trust_env=False, follow_redirects=False) as client:
-        answer = client.post(address, content=note.encode(), headers={"content-type": "text/plain; charset=utf-8"})
-    if not answer.is_success:
-        raise ConnectionError("the webhook refused the note")
+    webhook.post(address, note.encode(), "text/plain; charset=utf-8")
