@@ -26,7 +26,7 @@ INTERNALS = re.compile(
     r"jose\b|orjson|(?:value|key|type|attribute|integrity|data|decode|runtime|recursion)error|/home/|/usr/|/tmp/",
     re.IGNORECASE,
 )
-LOG = {"ledger_entries", "ledger_heads", "ledger_tiles", "ledger_checkpoints"}
+LOG = {"ledger_entries", "ledger_heads", "ledger_tiles", "ledger_checkpoints", "client_openings"}
 #: What a refusal changes on purpose: a refresh token used twice ends its session; a set-up link is given back.
 ON_PURPOSE = {"POST /v1/sessions/refresh": {"sessions"}, "POST /v1/setup": {"setup_links"}}
 #: These look first, run argon2 outside the lane, then look again: two units, each of which may be told of.

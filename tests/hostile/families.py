@@ -135,7 +135,7 @@ def _other_json(shot: Shot, gunner: "Gunner") -> bool:
     return True
 
 
-@_family(0.1, _has_body)
+@_family(0.3, _has_body)
 def _huge(shot: Shot, gunner: "Gunner") -> bool:
     shot.raw = b'{"' + shot.mark.encode() + b'": "' + b"x" * gunner.rng.choice((2**17, 2**20 + 1, 3 * 2**20)) + b'"}'
     return True
