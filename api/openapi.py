@@ -127,6 +127,13 @@ def _refusal(status: int) -> Schema:
     return refusal | ({"headers": _LIMITS} if status == 429 else {})
 
 
+def _names_rows(body: Schema | None, schemas: Schema) -> bool:
+    """Whether a body names a row by id: one that is not there is a 404 wherever it is named."""
+    content = (body or {}).get("content", {})
+    shapes = [schemas.get(c["schema"].get("$ref", "").rpartition("/")[2], c["schema"]) for c in content.values()]
+    return any(b'"format":"uuid"' in orjson.dumps(shape) for shape in shapes)
+
+
 def _complete(method: str, operation: Schema, schemas: Schema) -> None:
     parameters = operation.setdefault("parameters", [])
     guarded, body = bool(operation.get("security")), operation.get("requestBody")
@@ -144,7 +151,7 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
         if status.startswith("2"):
             _show_answer(response, schemas)
     statuses = {401, 421, 422, 429, 500, 503} | ({403} if guarded else set())
-    statuses |= {404} if any(p["in"] == "path" for p in parameters) else set()
+    statuses |= {404} if any(p["in"] == "path" for p in parameters) or _names_rows(body, schemas) else set()
     statuses |= {400, 413, 415} if body else {413}
     statuses |= {409, 507} if method != "get" else set()
     statuses |= {412} if matching or method == "patch" else set()  # a list of changes names its versions in the body

@@ -58,7 +58,7 @@ def test_from_keys_new_to_serving(empty: Program, stand_in: StandIn, running: Ex
     stored = json.loads((empty.folder / "data/keys/root.json").read_text())
     service, _, at = stand_in.spec.partition(":")
     assert stored["epochs"]["1"] == {"service": service, "at": at, "key": stored["epochs"]["1"]["key"]}
-    assert empty("keys", "status", "--json").json["services"] == {"1": stand_in.spec}
+    assert [row["service"] for row in empty("keys", "status", "--json").json["epochs"]] == [stand_in.spec]
     with empty.serving() as server:
         body = {"email": "ida@beacon.example", "password": password}
         stand_in.calls.clear()
@@ -67,7 +67,7 @@ def test_from_keys_new_to_serving(empty: Program, stand_in: StandIn, running: Ex
         running.close()
         assert httpx2.post(f"{server.url}/v1/sessions", json=body, timeout=20).status_code == 201
         assert server.stop() == 0
-    refused(empty, "does not answer (", "Nothing was changed")
+    refused(empty, "does not answer (", "the rest is not done")
     checked = empty("doctor", "--json")
     assert checked.code == 1
     failed = {finding["what"]: finding["said"] for finding in checked.json["findings"] if finding["state"] == "fail"}

@@ -62,7 +62,7 @@ def fill(world: World, urls: Urls, upto: int, agency: str = "Harbor") -> None:
         for _ in range(min(100, upto - book.head(db).size)):
             db._facts.clear()
             db.note(Action.AUDIT_READ, "ledger_entries", [])
-            book.append(db, db._entry(), db._facts[0])
+            book.append(db, db._entry(None), db._facts[0])
         db._facts.clear()
 
     while world.system(lambda db: book.head(db).size, agency) < upto:
@@ -769,10 +769,10 @@ from models.ledger.action import Action
 from pathlib import Path
 from models.vault.keys import Vault
 from models.vault.notes import Notary
-from models.vault.roots import FileRoot
+from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
 url, agency, keys, count = sys.argv[1], UUID(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
-vault = Vault(FileRoot(keys / "root.json"), ServiceKeys(keys / "service.json"), notary=Notary(keys / "checkpoint.json"))
+vault = Vault(RootKeys(keys / "root.json"), ServiceKeys(keys / "service.json"), notary=Notary(keys / "checkpoint.json"))
 database = Database(url, vault, 1)
 print("ready", flush=True)
 done = 0
