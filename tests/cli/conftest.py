@@ -1,5 +1,6 @@
 """An installation that processes can be started on, on both databases, with the people of tests/world.py."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from tests.postgres import Urls
 
 @pytest.fixture
 def program(tmp_path: Path, urls: Urls, vault: Vault) -> Program:
-    """The command line on a fresh copy of the world."""
+    """The command line on a fresh copy of the world, with a copy of its keys: a verb that changes them changes nothing
+    for the tests after it."""
+    keys = Path(shutil.copytree(vault.root.path.parent, tmp_path / "program-keys"))
+    keys.chmod(0o700)
     return Program(
         tmp_path,
         {
             "WAYPOST_ENV": "test",
             "WAYPOST_DATA_DIR": str(tmp_path),
-            "WAYPOST_KEYS_DIR": str(vault.root.path.parent),
+            "WAYPOST_KEYS_DIR": str(keys),
             "WAYPOST_DATABASE_URL": urls.app,
             "WAYPOST_OWNER_DATABASE_URL": urls.owner,
             "WAYPOST_CLIENTS_AN_HOUR": "1000000",
