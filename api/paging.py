@@ -3,7 +3,7 @@
 import base64
 import hmac
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from models.errors import Fault, Invalid
 from models.workspace import Workspace
 
 T = TypeVar("T", bound=BaseModel)
+
+#: The position before the newest row of a list that begins with it.
+NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 
 
 class PageInfo(Out):

@@ -1,9 +1,10 @@
 """The agency: its name, place and policy, and how it is founded."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -85,6 +86,16 @@ _ALL = Query(sa.select(_A.agency_id, _A.name, _A.demo, _A.exit_url).order_by(_A.
 def policy(db: "Workspace") -> Any:
     """The agency's settings that rules need: time_zone, language, jurisdiction, review_interval and so on."""
     return db.one(_POLICY)
+
+
+def zone(db: "Workspace") -> ZoneInfo:
+    """The agency's time zone."""
+    return ZoneInfo(policy(db).time_zone)
+
+
+def today(db: "Workspace") -> date:
+    """The day it is at the agency."""
+    return db.now.astimezone(zone(db)).date()
 
 
 def all_agencies(db: "Workspace") -> list[Any]:

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -220,7 +219,7 @@ def _done_before(db: "Workspace", destruction_id: UUID) -> Destruction:
 
 def _days(db: "Workspace", client_id: UUID) -> tuple[date, date]:
     """The day the work with her began, and the last day anything was entered or read, at the agency."""
-    zone = ZoneInfo(agency.policy(db).time_zone)
+    zone = agency.zone(db)
     with db.blindly():
         began: date = db.one(_BEGAN, client_id=client_id).opened_on
     last: datetime = db.one(_LAST, client_id=client_id).at

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -166,12 +165,12 @@ def must_not_live(db: "Workspace", client_id: UUID) -> None:
 
 def _ninety_days(db: "Workspace", signed_on: date) -> datetime:
     """The end of the ninetieth day after signing, at the agency."""
-    zone = ZoneInfo(agency.policy(db).time_zone)
+    zone = agency.zone(db)
     return datetime.combine(signed_on + UNLESS_SAID + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 def _must_be_reasonable(db: "Workspace", signed_on: date, ends: datetime) -> None:
-    zone = ZoneInfo(agency.policy(db).time_zone)
+    zone = agency.zone(db)
     if signed_on > db.now.astimezone(zone).date():
         raise Invalid(Fault("/signed_on", "signed-ahead", "A release is signed before it is recorded."))
     if ends <= db.now:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from pydantic import Field, model_validator
@@ -81,7 +80,7 @@ def create_canary(body: CanaryIn, db: Annotated[Workspace, Can(Permission.CANARY
     """An invented client, assigned to nobody, who looks like any other. Whoever opens her raises an alarm."""
     values = dict(body) | {"contact": body.contact.model_dump(exclude_none=True)}
     values["date_of_birth"] = body.date_of_birth.isoformat() if body.date_of_birth else None
-    values["opened_on"] = body.opened_on or db.now.astimezone(ZoneInfo(agency.policy(db).time_zone)).date()
+    values["opened_on"] = body.opened_on or agency.today(db)
     return CanaryOut(id=Client.canary(db, **values), created_at=db.now)
 
 

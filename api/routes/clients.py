@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -196,7 +195,7 @@ def list_clients(
 @router.post("", status_code=201, summary="Take a client on")
 def create_client(body: ClientIn, db: Annotated[Workspace, Can(Permission.CLIENT_CREATE)]) -> ClientOut:
     """A new client with a data key of her own, assigned to the caller."""
-    today = db.now.astimezone(ZoneInfo(agency.policy(db).time_zone)).date()
+    today = agency.today(db)
     values = _stored(dict(body) | {"opened_on": body.opened_on or today})
     known_as = values.pop("external_ids")
     client_id = Client.open(db, **values)

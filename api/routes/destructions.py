@@ -1,6 +1,6 @@
 """Destruction of a client's record: proposed by one person, carried out by another, kept as a certificate."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from models.destruction import LAPSES, Destruction, DestructionReason, Destructi
 from models.workspace import Workspace
 
 router = APIRouter(tags=["destruction"], route_class=Door)
-NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 #: What a certificate says of backups, by the agency's language.
 OF_BACKUPS = {
     "en": "Backups made before this destruction may still hold the record and its keys, encrypted. They can be opened "
@@ -128,7 +127,7 @@ def list_destructions(
     """Proposals and certificates, newest first."""
     states = sorted(query.state)
     scope = f"destructions?state={states}"
-    before = paging.after_moment(db, scope, query.cursor) or NEWEST
+    before = paging.after_moment(db, scope, query.cursor) or paging.NEWEST
     rows = destructions(db, states, query.limit + 1, before)
     return paging.page(db, scope, rows, query.limit, _position, lambda row: DestructionOut.of(db, row))
 

@@ -1,6 +1,6 @@
 """Legal holds: what is held is not destroyed, until a second person agrees that the hold is over."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from models.legal_hold import LegalHold
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/legal-holds", tags=["destruction"], route_class=Door)
-NEWEST = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1))
 
 
 class LegalHoldIn(In):
@@ -80,7 +79,7 @@ def list_legal_holds(
 ) -> Page[LegalHoldSummary]:
     """Holds, newest first, without their words."""
     scope = f"legal-holds?lifted={query.lifted_too}"
-    before = paging.after_moment(db, scope, query.cursor) or NEWEST
+    before = paging.after_moment(db, scope, query.cursor) or paging.NEWEST
     rows = legal_hold.holds(db, query.limit + 1, before, lifted_too=query.lifted_too)
     return paging.page(db, scope, rows, query.limit, _position, LegalHoldSummary.of)
 
