@@ -73,6 +73,7 @@ class Database:
         if not self.embedded and len(units) > 1:
             raise ValueError("one unit a transaction on PostgreSQL: a second try would run the others twice")
         for last_try in (False, True):
+            pool = self.engine.pool
             try:
                 with self.engine.connect() as connection:
                     done = self._attempt(connection, units, more)
@@ -83,8 +84,8 @@ class Database:
                         db.kept()
             except Exception as error:  # noqa: BLE001 - every way a transaction can fail must reach its callers
                 if not last_try and worth_another_try(error):
-                    if isinstance(error, DeadConnection):
-                        self.engine.dispose(close=False)  # the server went away: its other connections are dead too
+                    if isinstance(error, DeadConnection) and self.engine.pool is pool:
+                        self.engine.dispose()  # the server went away: the pool's other connections are dead too
                     time.sleep(0.01)
                     continue
                 for unit in units:

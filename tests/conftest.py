@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,12 @@ class Api:
         self.client, self.world = client, world
         self._tokens: dict[str, str] = {}
 
+    def at(self, ip: str) -> "Api":
+        """The same service, asked from an address. On the same event loop: a service has one."""
+        client = TestClient(self.client.app, "http://127.0.0.1", raise_server_exceptions=False, client=(ip, 4))
+        client.portal = self.client.portal
+        return Api(client, self.world)
+
     def token(self, who: str) -> str:
         """An access token of somebody's, from a session opened without the cost of a password."""
         if who not in self._tokens:
@@ -132,14 +139,21 @@ class Api:
         return self(who, "DELETE", path, **more)
 
 
-@pytest.fixture
-def api(world: World) -> Iterator[Api]:
-    """The service over this test's world. An answer is whatever would have left over HTTP; nothing raises."""
+@contextmanager
+def service(world: World, **settings: Any) -> Iterator[Api]:
+    """The service over a world. An answer is whatever would have left over HTTP; nothing raises."""
     plenty = 1_000_000  # tests/api/test_limits.py looks at the limits; nothing else should meet them
-    settings = Settings(env=Environment.TEST, rate_limit=plenty, rate_limit_address=plenty, clients_an_hour=plenty)
-    app = create_app(settings, world.database)
+    limits = {"rate_limit": plenty, "rate_limit_address": plenty, "clients_an_hour": plenty}
+    app = create_app(Settings(env=Environment.TEST, **limits | settings), world.database)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield Api(client, world)
+
+
+@pytest.fixture
+def api(world: World) -> Iterator[Api]:
+    """The service over this test's world."""
+    with service(world) as made:
+        yield made
 
 
 Make = Callable[..., Any]

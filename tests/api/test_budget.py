@@ -24,8 +24,8 @@ from models.vault.keys import Vault
 from models.watch import HOUR, ClientOpening
 from models.workspace import Workspace
 from tests.api.contract import client, good, problem
-from tests.api.test_canaries import Receiver, receiver, service  # noqa: F401 - a fixture
-from tests.conftest import Api
+from tests.api.test_canaries import Receiver, receiver  # noqa: F401 - a fixture
+from tests.conftest import Api, service
 from tests.factories import behind
 from tests.postgres import Urls
 from tests.world import World

@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +14,8 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
-from starlette.testclient import TestClient
 
 from api import alarms
-from api.app import create_app
 from api.settings import Environment, Settings
 from models.access import Permission
 from models.base import table_of
@@ -27,7 +24,7 @@ from models.database import Database
 from models.ledger import book
 from models.vault.keys import DataKey, Vault
 from tests.api.contract import client, cursor_of, good, plan, problem, walk
-from tests.conftest import Api
+from tests.conftest import Api, service
 from tests.factories import behind
 from tests.postgres import Urls
 from tests.world import World
@@ -74,14 +71,6 @@ def receiver() -> Iterator[Receiver]:
     yield made
     made.server.shutdown()
     made.server.server_close()
-
-
-@contextmanager
-def service(world: World, **settings: Any) -> Iterator[Api]:
-    """The service with settings of its own."""
-    app = create_app(Settings(env=Environment.TEST, rate_limit=1_000_000, **settings), world.database)
-    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
-        yield Api(made, world)
 
 
 def canary(api: Api, **values: Any) -> str:

@@ -5,7 +5,6 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,13 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
-from starlette.testclient import TestClient
 
-from api.app import create_app
-from api.settings import Environment, Settings
+from api.settings import Settings
 from models.ledger import anchors, book, offline
 from models.ledger.offline import Note
 from tests.api.contract import client, dressed, good, problem, unknown
-from tests.conftest import Api
+from tests.conftest import Api, service
 from tests.world import World
-
-PLENTY = 1_000_000
 
 
 def text(answer: Any) -> str:
@@ -41,16 +36,6 @@ def awaited(what: Callable[[], Any], within: float = 10.0) -> Any:
         assert time.monotonic() < until
         time.sleep(0.02)
     return found
-
-
-@contextmanager
-def serving(world: World, *sinks: str) -> Iterator[Api]:
-    """The service with sinks."""
-    settings = Settings(
-        env=Environment.TEST, rate_limit=PLENTY, rate_limit_address=PLENTY, checkpoint_sinks=list(sinks)
-    )
-    with TestClient(create_app(settings, world.database), base_url="http://127.0.0.1") as http:
-        yield Api(http, world)
 
 
 class TestCheckpoint:
@@ -154,7 +139,9 @@ class TestPublisher:
         def largest(notes: list[Note]) -> int:
             return max((n.size for n in notes if n.origin.endswith(str(harbor))), default=-1)
 
-        with serving(world, f"file:{file}", "stdout:", f"http://127.0.0.1:{hook.server_port}/x") as api:
+        with service(
+            world, checkpoint_sinks=[f"file:{file}", "stdout:", f"http://127.0.0.1:{hook.server_port}/x"]
+        ) as api:
             client(api)
             size = len(world.entries())
             awaited(lambda: file.exists() and largest(offline.notes_in(file.read_text())) >= size)
@@ -172,7 +159,7 @@ class TestPublisher:
 
     def test_stores_few(self, world: World):
         """One for a run of entries or an hour, and the last when it stops."""
-        with serving(world) as api:
+        with service(world) as api:
             for _ in range(3):
                 client(api)
                 time.sleep(1.2)
@@ -181,7 +168,7 @@ class TestPublisher:
     def test_a_refusal_is_covered_too(self, world: World, tmp_path: Path):
         """Its entry is written in another transaction than the work it undid."""
         file = tmp_path / "kept.txt"
-        with serving(world, f"file:{file}") as api:
+        with service(world, checkpoint_sinks=[f"file:{file}"]) as api:
             problem(api.get("aud", f"/v1/clients/{world.agency_id()}"), 403, "forbidden")
             size = len(world.entries())
             awaited(lambda: file.exists() and any(n.size >= size for n in offline.notes_in(file.read_text())))
@@ -191,7 +178,7 @@ class TestPublisher:
         newest note; a redirect is not followed."""
         hook.delay, hook.status, file = 1.0, 307, tmp_path / "kept.txt"
         failed, delivered = counted("webhook", "failed"), counted("webhook", "delivered")
-        with serving(world, f"http://127.0.0.1:{hook.server_port}/x", f"file:{file}") as api:
+        with service(world, checkpoint_sinks=[f"http://127.0.0.1:{hook.server_port}/x", f"file:{file}"]) as api:
             client(api)
             awaited(file.exists)
             began = time.monotonic()

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from starlette.testclient import TestClient
 
-from api.app import create_app
 from api.lane import Lane
 from api.limits import SECOND, Limits, Meter, Policy, network_of
 from api.passwords import Passwords
@@ -19,10 +17,10 @@ from api.settings import Environment, Settings
 from models.agency import agency_ids
 from models.errors import Unavailable
 from tests.api.contract import NOWHERE, client, done, good, problem
-from tests.conftest import Api
+from tests.conftest import Api, service
 from tests.factories import entry_count
 from tests.postgres import Urls
-from tests.world import PASSWORD
+from tests.world import PASSWORD, World
 
 WRONG = "a lantern below the harbour wall"
 DEFAULTS = Settings(env=Environment.TEST)
@@ -248,12 +246,6 @@ def limit(api: Api, person: int = 600, address: int = 120) -> Clock:
     return clock
 
 
-def at(api: Api, ip: str) -> Api:
-    """The same service, asked from an address."""
-    app = api.client.app
-    return Api(TestClient(app, base_url="http://127.0.0.1", client=(ip, 4), raise_server_exceptions=False), api.world)
-
-
 def sign_in(api: Api, email: str = "ana@harbor.example", password: str = WRONG):
     return api.post(None, "/v1/sessions", {"email": email, "password": password})
 
@@ -446,8 +438,8 @@ class TestPerson:
         """Another token, session or network gives no second quota."""
         limit(api, person=2)
         good(api.get("ana", "/v1/me"))
-        good(at(api, "198.51.100.7").get("ana", "/v1/me"))
-        refused(at(api, "203.0.113.7").get("ana", "/v1/me"), '"person";q=2;w=60', 30)
+        good(api.at("198.51.100.7").get("ana", "/v1/me"))
+        refused(api.at("203.0.113.7").get("ana", "/v1/me"), '"person";q=2;w=60', 30)
 
     def test_the_quota_comes_back(self, api: Api):
         """A minute later everything is as it was."""
@@ -474,7 +466,7 @@ class TestPerson:
         assert self._count(api) == before + 1
 
     def _count(self, api: Api) -> float:
-        text = at(api, "127.0.0.1").get(None, "/metrics").text
+        text = api.at("127.0.0.1").get(None, "/metrics").text
         found = [line for line in text.splitlines() if line.startswith('waypost_rate_limited_total{policy="person"}')]
         return float(found[0].split()[1]) if found else 0.0
 
@@ -488,7 +480,7 @@ class TestAddress:
     def test_guessing_tokens_is_bounded(self, api: Api, units: list[Any]):
         """A bad token costs the network as no token does; good ones from there still work."""
         clock = limit(api, address=3)
-        stranger = at(api, "192.0.2.7")
+        stranger = api.at("192.0.2.7")
         token = api.token("ana")
         for n, shown in enumerate((f"Bearer {token[:-2]}xx", "Bearer x", f"Basic {token}")):
             answer = stranger(None, "GET", "/v1/me", headers={"authorization": shown})
@@ -528,9 +520,9 @@ class TestAddress:
             ("192.0.2.7", "192.0.2.8", "192.0.3.7"),
             ("2001:db8:0:1::1", "2001:db8:0:ff::9", "2001:db8:0:100::1"),
         ):
-            problem(at(api, first).get(None, "/v1/me"), 401, "unauthenticated")
-            refused(at(api, same).get(None, "/v1/me"), '"address"')
-            problem(at(api, other).get(None, "/v1/me"), 401, "unauthenticated")
+            problem(api.at(first).get(None, "/v1/me"), 401, "unauthenticated")
+            refused(api.at(same).get(None, "/v1/me"), '"address"')
+            problem(api.at(other).get(None, "/v1/me"), 401, "unauthenticated")
 
     def test_health_and_static_files_are_never_refused(self, api: Api):
         """Whoever watches the service must not be told that it is ill because somebody else is loud."""
@@ -550,19 +542,17 @@ class TestAddress:
             assert answer.headers["clear-site-data"]
             assert len(units) == n
 
-    def test_only_a_named_proxy_may_say_who_asks(self, api: Api):
+    def test_only_a_named_proxy_may_say_who_asks(self, world: World):
         """X-Forwarded-For from anybody else changes nothing; from the proxy it is the caller's address."""
-        settings = Settings(env=Environment.TEST, rate_limit_address=1, trusted_proxies=["192.0.2.1"])
-        app = create_app(settings, api.world.database)
 
         def ask(peer: str, forwarded: str) -> int:
-            caller = TestClient(app, base_url="http://127.0.0.1", client=(peer, 4))
-            return caller.get("/nothing", headers={"x-forwarded-for": forwarded}).status_code
+            return api.at(peer).get(None, "/nothing", headers={"x-forwarded-for": forwarded}).status_code
 
-        assert [ask("203.0.113.9", f"198.51.{n}.1") for n in range(4)] == [404, 429, 429, 429]
-        assert [ask("192.0.2.1", f"198.51.{n}.1") for n in range(4)] == [404] * 4
-        assert ask("192.0.2.1", "198.51.3.77") == 429
-        assert ask("192.0.2.1", "198.51.9.9, 198.51.3.78") == 429  # the proxy's own word stands on the right
+        with service(world, rate_limit_address=1, trusted_proxies=["192.0.2.1"]) as api:
+            assert [ask("203.0.113.9", f"198.51.{n}.1") for n in range(4)] == [404, 429, 429, 429]
+            assert [ask("192.0.2.1", f"198.51.{n}.1") for n in range(4)] == [404] * 4
+            assert ask("192.0.2.1", "198.51.3.77") == 429
+            assert ask("192.0.2.1", "198.51.9.9, 198.51.3.78") == 429  # the proxy's own word stands on the right
 
 
 class TestSignIn:
@@ -599,25 +589,25 @@ class TestSignIn:
     def test_no_account_is_locked(self, api: Api):
         """While a guesser is refused, the person signs in from elsewhere at once, and others from the same place."""
         limit(api)
-        guesser = at(api, "192.0.2.7")
+        guesser = api.at("192.0.2.7")
         for _ in range(5):
             problem(sign_in(guesser), 401, "invalid-credentials")
         refused(sign_in(guesser), '"sign-in"')
-        good(sign_in(at(api, "192.0.3.7"), password=PASSWORD), 201)
+        good(sign_in(api.at("192.0.3.7"), password=PASSWORD), 201)
         good(sign_in(guesser, "ben@harbor.example", PASSWORD), 201)
-        refused(sign_in(at(api, "192.0.2.8"), password=PASSWORD), '"sign-in"')
+        refused(sign_in(api.at("192.0.2.8"), password=PASSWORD), '"sign-in"')
 
     def test_failures_of_a_network_are_bounded(self, api: Api, urls: Urls, units: list[Any]):
         """Sixty in a quarter of an hour over all accounts, those that nobody has too; then strangers fill no ledger."""
         clock = limit(api, address=1000)
-        guesser = at(api, "192.0.2.7")
+        guesser = api.at("192.0.2.7")
         for n in range(60):
             assert sign_in(guesser, f"person{n}@harbor.example").status_code == 401
         before = entry_count(urls), len(units)
         refused(sign_in(guesser, "person99@harbor.example"), '"sign-in-network";q=60;w=900', 15)
         refused(sign_in(guesser, password=PASSWORD), '"sign-in-network"', 15)
         assert (entry_count(urls), len(units)) == before
-        good(sign_in(at(api, "198.51.100.7"), password=PASSWORD), 201)
+        good(sign_in(api.at("198.51.100.7"), password=PASSWORD), 201)
         clock.wait(15)
         good(sign_in(guesser, password=PASSWORD), 201)
 
@@ -690,7 +680,7 @@ class TestSignIn:
     def test_no_address_is_held_in_memory(self, api: Api):
         """The keys are tags and networks: neither who tried nor from which machine can be read out of them."""
         limit(api)
-        sign_in(at(api, "192.0.2.7"))
+        sign_in(api.at("192.0.2.7"))
         limits = api.client.app.state.limits
         for policy in (limits.address, limits.account, limits.network):
             assert len(policy) == 1

@@ -5,17 +5,16 @@ import re
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from fastapi.routing import iter_route_contexts
-from starlette.testclient import TestClient
 
 import api as package
 import migrations
-from api.app import create_app
 from api.problems import PROBLEMS
-from api.settings import Environment, Settings
 from tests.api.contract import ALWAYS, NOWHERE, client, dressed, good, problem, same_refusal
-from tests.conftest import Api
+from tests.conftest import Api, service
+from tests.factories import behind
+from tests.postgres import Urls
+from tests.world import World
 
 STATIC = Path(package.__file__).parent / "static"
 PAGE_POLICY = "default-src 'none'; script-src 'self'"
@@ -268,28 +267,22 @@ class TestMetrics:
         """Ids and queries stand in no label."""
         one = client(api)["id"]
         api.get("ana", f"/v1/clients/{one}")
-        app = api.client.app
-        with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 4)) as local:
-            text = local.get("/metrics").text
+        text = api.at("127.0.0.1").get(None, "/metrics").text
         assert 'route="/v1/clients/{client_id}",status="200"' in text
         assert one not in text
 
     def test_is_not_for_strangers(self, api: Api):
         """From elsewhere only with the metrics token."""
-        with TestClient(api.client.app, base_url="http://127.0.0.1", client=("192.0.2.7", 4)) as stranger:
-            problem(stranger.get("/metrics"), 401, "unauthenticated")
-            problem(
-                stranger.get("/metrics", headers={"authorization": f"Bearer {api.token('ada')}"}),
-                401,
-                "unauthenticated",
-            )
+        stranger = api.at("192.0.2.7")
+        problem(stranger.get(None, "/metrics"), 401, "unauthenticated")
+        problem(stranger.get("ada", "/metrics"), 401, "unauthenticated")
 
-    def test_with_its_token(self, api: Api, tmp_path: Path):
+    def test_with_its_token(self, world: World, tmp_path: Path):
         """The token of the file, and no other."""
         file = tmp_path / "token"
         file.write_text("metrics-reader-for-the-harbor\n")
-        app = create_app(Settings(env=Environment.TEST, metrics_token_file=file), api.world.database)
-        with TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.7", 4)) as stranger:
+        with service(world, metrics_token_file=file) as api:
+            stranger = api.at("192.0.2.7")
             for sent, status in (
                 ("metrics-reader-for-the-harbor", 200),
                 ("metrics-reader", 401),
@@ -297,7 +290,7 @@ class TestMetrics:
                 ("é", 401),
             ):
                 headers = {"authorization": f"Bearer {sent}".encode("latin-1")}
-                assert stranger.get("/metrics", headers=headers).status_code == status
+                assert stranger.get(None, "/metrics", headers=headers).status_code == status
 
 
 class TestPages:
@@ -333,12 +326,11 @@ class TestPages:
         described = {(m.upper(), path) for path, item in document["paths"].items() for m in item if m != "parameters"}
         assert {(m, p) for m, p in operations(api) if p.startswith("/v1")} <= described
 
-    def test_can_be_switched_off(self, api: Api):
+    def test_can_be_switched_off(self, world: World):
         """Without docs neither page nor document exists."""
-        app = create_app(Settings(env=Environment.TEST, docs=False), api.world.database)
-        with TestClient(app, base_url="http://127.0.0.1") as quiet:
-            same_refusal(quiet.get("/openapi.json"), quiet.get("/nowhere"))
-            assert (quiet.get("/docs").status_code, quiet.get("/docs").json()["code"]) == (404, "not-found")
+        with service(world, docs=False) as quiet:
+            same_refusal(quiet.get(None, "/openapi.json"), quiet.get(None, "/nowhere"))
+            problem(quiet.get(None, "/docs"), 404, "not-found")
 
     @pytest.mark.parametrize(
         "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd", "/static/"]
@@ -368,16 +360,14 @@ class TestPages:
 
 
 class TestClocks:
-    def test_times_are_utc_whatever_the_servers_zone(self, api: Api, urls, kind: str):
+    def test_times_are_utc_whatever_the_servers_zone(self, world: World, urls: Urls, kind: str):
         """A database server that lives in another zone changes no answer."""
         if kind == "postgresql":
-            engine = sa.create_engine(urls.superuser)
-            with engine.begin() as connection:
-                connection.execute(sa.text(f"ALTER DATABASE {urls.name} SET timezone TO 'Asia/Kolkata'"))
-            engine.dispose()
-        api.world.database.engine.dispose()
-        good(api.get("ana", "/v1/sessions"))
-        good(api.get("ada", "/v1/agency"))
+            with behind(urls.superuser) as connection:
+                connection.exec_driver_sql(f"ALTER DATABASE {urls.name} SET timezone TO 'Asia/Kolkata'")
+        with service(world) as api:
+            good(api.get("ana", "/v1/sessions"))
+            good(api.get("ada", "/v1/agency"))
 
 
 class TestOneAddress:

@@ -21,11 +21,8 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
 import migrations
-from api.app import create_app
-from api.settings import Environment, Settings
 from migrations import Fit
 from models.access import Permission, Role
 from models.backup.stores import PostgresStore, SqliteStore
@@ -49,7 +46,7 @@ from models.vault.service import ServiceKeys
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
 from tests.cli.test_verbs import sound
-from tests.conftest import Api
+from tests.conftest import Api, service
 from tests.factories import behind
 from tests.postgres import Server, Urls
 from tests.world import World
@@ -163,19 +160,10 @@ def destroy(world: World, client_id: UUID) -> None:
     world.database.vault.forget()
 
 
-@contextmanager
-def asking(world: World) -> Iterator[Api]:
-    """The API on that world's database."""
-    settings = Settings(env=Environment.TEST, rate_limit=1_000_000, rate_limit_address=1_000_000)
-    app = create_app(settings, world.database)
-    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
-        yield Api(client, world)
-
-
 def answers(world: World, clients: dict[UUID, UUID]) -> dict[UUID, tuple[int, Any, int, Any]]:
     """What the API shows of each client and her plan to the advocate who works with her."""
     told = {}
-    with asking(world) as api:
+    with service(world) as api:
         for client_id, plan_id in clients.items():
             one, two = api.get("ana", f"/v1/clients/{client_id}"), api.get("ana", f"/v1/plans/{plan_id}")
             told[client_id] = one.status_code, one.json(), two.status_code, two.json()
@@ -500,7 +488,7 @@ class TestRestoring:
                 ("legal_hold.placed", str(held), str(placed)), ("legal_hold.placed", str(over), str(lifted)),
             }  # fmt: skip
             assert not state_faults(restored, "Harbor")
-            with asking(restored) as api:
+            with service(restored) as api:
                 assert refusal(api, held) == refusal(api, over) == (409, "legal-hold-stands")
                 assert refusal(api, free)[0] == 201
                 shown = api.get("ada", f"/v1/legal-holds/{placed}").json()
@@ -526,7 +514,7 @@ class TestRestoring:
         newest = backup(target.program, "keys", "export-wrapped")
         folder = before if data == "from before it was placed" else after
         sound(again.restore(folder, newest, "--without-checkpoint"))
-        with again.world(world) as restored, asking(restored) as api:
+        with again.world(world) as restored, service(restored) as api:
             assert refusal(api, client_id) == (409, "legal-hold-stands")
             assert not state_faults(restored, "Harbor")
             shown = api.get("ada", f"/v1/legal-holds/{held}").json()
@@ -545,7 +533,7 @@ class TestRestoring:
             [entry] = [e for e in restored.entries() if e["action"] == "backup.restored" and "also" in e]
             assert [(f["action"], f["object"]["ids"]) for f in entry["also"]] == [("release.revoked", [str(first)])]
             assert entry["clients"]["ids"] == [str(client_id)], "her history tells of it"
-            with asking(restored) as api:
+            with service(restored) as api:
                 shown = api.get("ana", f"/v1/releases/{first}").json()
                 assert (shown["status"], shown["revoked_how"], shown["version"]) == ("revoked", None, 2)
                 assert shown["revoked_at"]
