@@ -54,8 +54,8 @@ insert into checklist_items (agency_id, id, client_id, plan_id, section, source,
 seal_rev) values (?, ?, ?, ?, ?, ?, 'action', 'offered', 'template', 1, 0)"""
 
 ADD_KEY = """
-insert into data_keys (agency_id, kid, subject_id, purpose, epoch, wrapped, created_at)
-values (?, ?, ?, 'client', 1, ?, ?)"""
+insert into data_keys (agency_id, kid, subject_id, purpose, epoch, wrapped, created_at, seals)
+values (?, ?, ?, 'client', 1, ?, ?, 7)"""
 ADD_CLIENT = """
 insert into clients (agency_id, id, alias_sealed, legal_name_sealed, pronouns_sealed, date_of_birth_sealed,
 languages_sealed, contact_sealed, closing_reason_sealed, status, restricted, opened_on, created_at, attention_at,
