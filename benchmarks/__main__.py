@@ -74,8 +74,10 @@ def main() -> int:
 
 def vault() -> int:
     """What the vault and the ledger cost, each beside the plain work it is compared with."""
-    for part in (keys, ledger, search, backups):
-        part.main()
+    keys.main()
+    ledger.main()
+    search.main([])
+    backups.main()
     return 0
 
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
@@ -34,18 +34,18 @@ CASELOAD = 30  # clients of one advocate; the others are her colleague's
 _CLIENTS, _ASSIGNMENTS = Insert(Client), Insert(Assignment)
 
 
-def arguments() -> argparse.Namespace:
-    """What was asked for."""
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for; None: on the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="clients of the agency")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), help="only this one")
     parser.add_argument("--searches", type=int, default=40, help="of each kind; medians are shown")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Measure and print a table for each database."""
-    chosen = arguments()
+    chosen = arguments(words)
     for kind in [chosen.database] if chosen.database else ["sqlite", "postgresql"]:
         print(f"\n{kind}, milliseconds: median / 95th percentile of {chosen.searches} searches\n")
         print("| clients | search | ms |")

@@ -29,7 +29,7 @@ _EPOCHS = Query(sa.select(_K.epoch).order_by(_K.epoch))
 _BEHIND = Query(
     sa.select(_D.kid, _D.subject_id, _D.purpose, _D.epoch, _D.wrapped)
     .where(_D.epoch < _EPOCH)
-    .order_by(_D.epoch, _D.kid)
+    .order_by(_D.epoch)  # and no more: the index gives them as they lie, and pages are written once
     .limit(sa.bindparam("most", required=True))
 )
 _ALL = Query(
