@@ -1,11 +1,14 @@
 """How the installation is: `status` for what runs, `doctor` for everything that could be wrong, with the mend."""
 
+import os
 import shutil
+import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -52,7 +55,7 @@ class Finding:
 def doctor() -> Answer:
     """Look at everything; exit 1 when something fails, 0 when there are warnings at most."""
     settings = Settings()
-    found = [*_files(settings), _address(settings), _keys(settings), *_database(settings)]
+    found = [*_files(settings), _address(settings), *_sinks(settings), _keys(settings), *_database(settings)]
     lines = [finding.line() for finding in found]
     failed = any(finding.state == "fail" for finding in found)
     return Answer({"sound": not failed, "findings": [asdict(f) for f in found]}, lines, FOUND if failed else OK)
@@ -84,6 +87,27 @@ def _address(settings: Settings) -> Finding:
     except Trouble as trouble:
         return Finding("address", "fail", trouble.what, trouble.next_step)
     return Finding("address", "ok", f"{settings.origin()} ({settings.env.value})")
+
+
+def _sinks(settings: Settings) -> Iterator[Finding]:
+    """Whether each sink could take a checkpoint now; nothing is sent, and of an address only its host is told."""
+    for address in settings.checkpoint_sinks:
+        parts = urlsplit(address)
+        if parts.scheme == "file":
+            path = Path(parts.path)
+            fits = os.access(path if path.exists() else path.parent, os.W_OK)
+            said = "can be written" if fits else "cannot be written"
+            yield Finding(f"sink {path}", "ok" if fits else "fail", said, "" if fits else "let this user write there")
+        elif parts.hostname:
+            yield _reachable(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def _reachable(host: str, port: int) -> Finding:
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError as error:
+        return Finding(f"sink {host}", "fail", type(error).__name__, "look at its address, and whether it runs")
+    return Finding(f"sink {host}", "ok", "answers")
 
 
 def _attempt(what: str, said: str, work: Callable[[], object]) -> Finding:

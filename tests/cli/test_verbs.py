@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -214,6 +215,19 @@ def test_doctor_finds_a_role_above_the_walls(program: Program, urls: Urls) -> No
     assert "row-level security" in {
         f["what"] for f in program("doctor", "--json").json["findings"] if f["state"] == "fail"
     }
+
+
+@SQLITE
+def test_doctor_names_the_sinks_that_take_no_checkpoint(program: Program, tmp_path: Path) -> None:
+    """One that is away and one in no folder; never what else stands in an address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    sinks = [f"file:{tmp_path}/kept", f"file:{tmp_path}/none/kept", f"http://127.0.0.1:{port}/s3cret"]
+    done = program("doctor", "--json", WAYPOST_CHECKPOINT_SINKS=json.dumps(sinks))
+    states = {f["what"]: f["state"] for f in done.json["findings"] if f["what"].startswith("sink ")}
+    assert list(states.values()) == ["ok", "fail", "fail"]
+    assert "s3cret" not in done.out + done.err
 
 
 @SQLITE
