@@ -18,7 +18,8 @@ from models.ledger.action import Action
 from models.ledger.book import Fact, Origin
 from models.orm import Objects, UnexplainedWrite
 from models.rows import Change, Insert, Query
-from models.vault.keys import KeyRing, Vault
+from models.vault.keys import Vault
+from models.vault.ring import KeyRing
 from models.vault.sealed import row_digest
 from models.watch import Watch
 

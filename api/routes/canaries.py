@@ -17,7 +17,7 @@ from models import agency
 from models.access import Permission
 from models.client import Client
 from models.ledger.action import Action
-from models.vault.keys import canaries_of
+from models.vault.ring import canaries_of
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/canaries", tags=["ledger"], route_class=Door)

@@ -39,7 +39,7 @@ from models.plan import Plan
 from models.release import Release, Withdrawal
 from models.rows import Change
 from models.user import User
-from models.vault.keys import _D, DataKey, Vault
+from models.vault.keys import DataKey, Vault
 from models.vault.notes import Notary
 from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
@@ -154,7 +154,7 @@ def destroy(world: World, client_id: UUID) -> None:
                 db.delete(db.claim(model, row.id))
                 db.record(Action.CLIENT_UPDATED, row)
             db.flush()
-        db.change(Change(sa.delete(table_of(DataKey)).where(_D.subject_id == client_id)))
+        db.change(Change(sa.delete(table_of(DataKey)).where(columns(DataKey).subject_id == client_id)))
 
     world.system(work)
     world.database.vault.forget()

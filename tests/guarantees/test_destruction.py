@@ -21,7 +21,8 @@ from models.database import Database
 from models.errors import NotFound
 from models.ledger import book, merkle
 from models.rows import Query
-from models.vault.keys import DataKey, KeyRing, Vault
+from models.vault.keys import DataKey, Vault
+from models.vault.ring import KeyRing
 from models.workspace import Workspace
 from tests.conftest import Api
 from tests.factories import OF_CLIENTS, Scene, behind, document, operations, signed, soon, stage
