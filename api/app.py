@@ -33,6 +33,7 @@ from api.routes import (
     destructions,
     legal_holds,
     me,
+    notices,
     opened_clients,
     plan_sections,
     plans,
@@ -56,6 +57,7 @@ DESCRIPTION = (
 RESOURCES = (
     sessions,
     me,
+    notices,
     setup,
     users,
     agency,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from api.log import logger
-from models import destruction, idempotency, session, watch
+from models import destruction, idempotency, notice, session, watch
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
 from models.database import Database
@@ -19,6 +19,7 @@ CHORES: dict[str, Chore] = {
     "forget-client-openings": watch.forget_openings,
     "forget-idempotency-keys": idempotency.forget_old,
     "forget-dead-sessions": session.forget_dead,
+    "forget-old-notices": notice.forget_old,
     "replace-worn-keys": rekey_worn,
     "empty-log-after-destruction": destruction.keep_log_empty,
 }

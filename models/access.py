@@ -43,6 +43,8 @@ class Permission(StrEnum):
     HOLD_READ = "hold:read"
     ME_READ = "me:read"
     ME_UPDATE = "me:update"
+    NOTICE_MARK = "notice:mark"
+    NOTICE_READ = "notice:read"
     PASSWORD_CHANGE = "password:change"  # noqa: S105 - a permission's name
     PLAN_CREATE = "plan:create"
     PLAN_READ = "plan:read"
@@ -78,7 +80,10 @@ REACH: dict[Role, Reach] = {
 }
 
 P = Permission
-EVERYBODY = frozenset({P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.PASSWORD_CHANGE, P.SESSION_READ, P.SESSION_REVOKE})
+EVERYBODY = frozenset(
+    {P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.NOTICE_MARK, P.NOTICE_READ, P.PASSWORD_CHANGE}
+    | {P.SESSION_READ, P.SESSION_REVOKE}
+)
 
 RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
 #: What may be asked for, looked at and stopped by either of the two who are needed for it.

@@ -16,6 +16,7 @@ from api.gate import Gate
 from models.access import GRANTS, PLATFORM, Actor, Permission
 from models.destruction import Destruction, DestructionReason, Extent
 from models.legal_hold import LegalHold
+from models.notice import NoticeKind, tell
 from models.setup import SetupLink
 from tests.conftest import Api
 from tests.postgres import Urls
@@ -146,7 +147,16 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
         "session_id": session["id"],
     }
     _lay_to_rest(scene)
+    _told(scene)
     return scene
+
+
+def _told(scene: Scene) -> None:
+    """A notice of the scene's person."""
+    person = scene.api.world.people[scene.who].actor
+    transact = scene.api.world.database.transact
+    transact(Actor.system(person.agency_id), lambda db: tell(db, [person.id], NoticeKind.PASSWORD_CHANGED))
+    scene.ids["notice_id"] = scene.made(scene.api.get(scene.who, "/v1/notices?limit=1"))["data"][0]["id"]
 
 
 def _lay_to_rest(scene: Scene) -> None:
@@ -322,6 +332,8 @@ RECIPES: dict[str, Recipe] = {
     "PUT /v1/me/password": Recipe(lambda s: {"current_password": PASSWORD, "new_password": NEW_PASSWORD}, entries=2),
     # The platform's log says that the link was used, the new agency's that it was founded.
     "POST /v1/setup": Recipe(_found, _link, entries=2),
+    "GET /v1/notices": Recipe(),
+    "PUT /v1/notices/{notice_id}/reading": Recipe(who="ana", entries=0),
     "GET /v1/users": Recipe(),
     "GET /v1/users/{user_id}": Recipe(),
     "PATCH /v1/users/{user_id}": Recipe(lambda s: {"display_name": s.words("Ben"), "roles": ["supervisor"]}),

@@ -36,6 +36,7 @@ UNLOGGED_READS = {
     "GET /v1/destructions",
     "GET /v1/destructions/{destruction_id}",
     "GET /v1/legal-holds",
+    "GET /v1/notices",
     "GET /v1/plans/{plan_id}/progress",
     "GET /v1/reviews",
     "GET /v1/sessions",
