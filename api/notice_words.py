@@ -8,6 +8,10 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "en": "Somebody you invited has accepted.",
         "es": "Una persona que usted invitó ha aceptado.",
     },
+    N.INVITATION_UNSENT: {
+        "en": "An invitation could not be sent: the mail server does not take its address. Check it and invite again.",
+        "es": "No se envió una invitación: el servidor de correo no acepta la dirección. Revísela e invite de nuevo.",
+    },
     N.PASSWORD_CHANGED: {
         "en": "Your password was changed. If that was not you, tell an admin now.",
         "es": "Se cambió su contraseña. Si no fue usted, avise ahora a quien administra.",

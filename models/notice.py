@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.base import ID, INSTANT, AgencyRecord, choice, columns, id_field, instant_field, table_of, within
+from models.mail import queue_notices
 from models.rows import Change, Insert, Query
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class NoticeKind(StrEnum):
     """What somebody is told. Each has its words in api/notice_words.py."""
 
     INVITATION_ACCEPTED = "invitation_accepted"
+    INVITATION_UNSENT = "invitation_unsent"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind's name
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind's name
     PASSWORD_RESET_STARTED = "password_reset_started"  # noqa: S105 - a kind's name
@@ -69,10 +71,13 @@ _FORGET = Change(sa.delete(table_of(Notice)).where(_N.created_at < _AT))
 
 
 def tell(db: "Workspace", user_ids: Iterable[UUID], kind: NoticeKind, object_id: UUID | None = None) -> None:
-    """Tell people of this agency, once each, in the transaction that is the reason. `object_id` is never a client's."""
-    for user_id in dict.fromkeys(user_ids):
+    """Tell people of this agency, once each, in the transaction that is the reason, and send each a mail that says only
+    that there is something. `object_id` is never a client's."""
+    told = list(dict.fromkeys(user_ids))
+    for user_id in told:
         row = {"user_id": user_id, "kind": kind, "object_id": object_id, "created_at": db.now}
         db.insert(_ADD, [row])
+    queue_notices(db, told)
 
 
 def notices_of(

@@ -15,6 +15,7 @@ from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.cli.troubles import explained
 from api.health import checks
 from api.keys import CHECKPOINT, ROOT, SERVICE, open_vault
+from api.mailer import Later, transport
 from api.settings import Environment, Settings
 from models.user import head_count
 
@@ -52,7 +53,7 @@ class Finding:
 def doctor() -> Answer:
     """Look at everything; exit 1 when something fails, 0 when there are warnings at most."""
     settings = Settings()
-    found = [*_files(settings), _address(settings), _keys(settings), *_database(settings)]
+    found = [*_files(settings), _address(settings), _mail(settings), _keys(settings), *_database(settings)]
     lines = [finding.line() for finding in found]
     failed = any(finding.state == "fail" for finding in found)
     return Answer({"sound": not failed, "findings": [asdict(f) for f in found]}, lines, FOUND if failed else OK)
@@ -84,6 +85,21 @@ def _address(settings: Settings) -> Finding:
     except Trouble as trouble:
         return Finding("address", "fail", trouble.what, trouble.next_step)
     return Finding("address", "ok", f"{settings.origin()} ({settings.env.value})")
+
+
+def _mail(settings: Settings) -> Finding:
+    """Whether mail could be sent; none is."""
+    try:
+        way = transport(settings)
+        if way is None:
+            return Finding("mail", "ok", "none is sent; links are shown to whoever makes them")
+        way.check()
+    except Later as error:
+        return Finding("mail", "fail", f"cannot be sent ({error})", "docs/people.md tells what WAYPOST_SMTP_URL takes")
+    except OSError as error:
+        said = f"the password file cannot be read ({type(error).__name__})"
+        return Finding("mail", "fail", said, "correct WAYPOST_SMTP_PASSWORD_FILE")
+    return Finding("mail", "ok", "can be sent" if settings.smtp_url else f"is written into {settings.outbox_dir}")
 
 
 def _attempt(what: str, said: str, work: Callable[[], object]) -> Finding:
