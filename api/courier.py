@@ -21,7 +21,7 @@ from models.letters import Letter
 from models.workspace import Workspace
 
 EVERY = 5.0  # seconds between two looks; a mail queued by this process is sent at once
-LAST = 15.0  # seconds for the mail under way at shutdown
+LAST = 3.0  # seconds for the mail under way at shutdown; one that takes longer may be sent once more afterwards
 
 T = TypeVar("T")
 Run = Callable[[Unit[Any]], Any]
@@ -44,7 +44,7 @@ class Courier:
         self._due.set()
 
     def close(self) -> None:
-        """Finish the mail under way; the others stay in the outbox."""
+        """Finish the mail under way if that is soon done; the others stay in the outbox."""
         self._stop.set()
         self._due.set()
         if self._thread.is_alive():

@@ -24,7 +24,6 @@ def written(to: str, sender: str, link: str, language: str) -> EmailMessage:
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{secrets.token_hex(16)}@{domain_of(sender)}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine answers it
-    message["Content-Language"] = spoken
     message.set_content(BODY[spoken].format(link=link), cte="7bit" if link.isascii() else "base64")
     return message
 

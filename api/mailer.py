@@ -74,7 +74,10 @@ class Smtp:
     def check(self) -> None:
         """Connect, encrypt, sign in, say NOOP, leave."""
         with self._connected() as server:
-            server.noop()
+            server.ehlo_or_helo_if_needed()
+            said = server.noop()[0]
+            if said != 250:
+                raise Later(f"status {said}")
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -89,6 +92,8 @@ class Smtp:
             try:
                 self._enter(server)
                 yield server
+                if cut.is_set():
+                    raise TimeoutError  # what it seemed to say was cut short
             finally:
                 watchdog.cancel()
         except smtplib.SMTPRecipientsRefused as error:

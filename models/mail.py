@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.base import ID, INSTANT, AgencyRecord, choice, columns, id_field, instant_field, table_of
-from models.rows import Change, Insert, Query
+from models.rows import AGENCY, Change, Insert, Query
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -55,7 +55,7 @@ _HELD: Any = sa.and_(
 _WHERE = Query(sa.select(_M.agency_id).where(_M.due_at <= _AT).distinct().limit(1_000))
 _DUE = Query(
     sa.select(_M.id, _M.kind, _M.object_id, _M.created_at, _M.due_at, _M.tries)
-    .where(_M.due_at <= _AT)
+    .where(_M.due_at <= _AT, _M.agency_id == AGENCY)  # the platform sees everybody's, and sends its own
     .order_by(_M.due_at, _M.id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -100,8 +100,8 @@ def take(db: "Workspace") -> tuple[Any, datetime] | None:
     if not found:
         return None
     until = db.now + LEASE
-    db.change(_HOLD, mail_id=found[0].id, held_until=found[0].due_at, until=until)
-    return found[0], until
+    held = db.change(_HOLD, mail_id=found[0].id, held_until=found[0].due_at, until=until)
+    return (found[0], until) if held else None
 
 
 def done(db: "Workspace", mail_id: UUID, held_until: datetime) -> int:
