@@ -145,8 +145,8 @@ class Folder:
 
     def deliver(self, message: EmailMessage, to: str) -> None:
         """One file, whole or not at all, on the disk before it counts."""
-        name = f"{uuid4()}.eml"
-        begun = self._folder / f".{name}"
+        name = str(uuid4())
+        begun = self._folder / f".{name}.part"  # whoever picks up *.eml never meets half a mail
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -154,7 +154,7 @@ class Folder:
                 file.write(message.as_bytes())
                 file.flush()
                 os.fsync(file.fileno())
-            begun.rename(self._folder / name)
+            begun.rename(self._folder / f"{name}.eml")
         except OSError as error:
             with suppress(OSError):
                 begun.unlink(missing_ok=True)
