@@ -17,7 +17,7 @@ from api.metrics import MAILS
 from models import letters, mail
 from models.access import PLATFORM, Actor
 from models.database import Unit
-from models.letters import Letter
+from models.mail import Held
 from models.workspace import Workspace
 
 EVERY = 5.0  # seconds between two looks; a mail queued by this process is sent at once
@@ -54,9 +54,9 @@ class Courier:
         """Send what is due, in every agency, until the mail server has no time for us. Returns how many were sent."""
         sent = 0
         for agency_id in self._as_system(PLATFORM, mail.waiting):
-            while not self._stop.is_set() and (letter := self._as_system(agency_id, letters.take)) is not None:
+            while not self._stop.is_set() and (held := self._as_system(agency_id, mail.take)) is not None:
                 try:
-                    sent += self._send(agency_id, letter)
+                    sent += self._send(agency_id, held)
                 except Later:
                     return sent  # the next mail would fare no better now
         return sent
@@ -70,37 +70,37 @@ class Courier:
                 logger().error("mail.round_failed", kind=type(error).__name__)
             self._due.wait(EVERY)
 
-    def _send(self, agency_id: UUID, letter: Letter) -> int:
-        """1 when it was sent, 0 when it never will be; Later, after it was put back."""
+    def _send(self, agency_id: UUID, held: Held) -> int:
+        """1 when it was sent, 0 when not; Later when the mail server is away."""
         try:
-            message = written(letter.to, self._sender, letter.link, letter.language)
-            self._way.deliver(message, letter.to)
+            letter = self._as_system(agency_id, lambda db: letters.read(db, held))
+        except Exception as error:  # noqa: BLE001 - one that cannot be read keeps no other waiting
+            self._put_back(agency_id, held, type(error).__name__)
+            return 0
+        if letter is None:
+            return 0
+        try:
+            self._way.deliver(written(letter.to, self._sender, letter.link, letter.language), letter.to)
         except (Refused, ValueError) as error:
-            self._give_up(agency_id, letter, str(error) if isinstance(error, Refused) else "address")
+            self._give_up(agency_id, held, str(error) if isinstance(error, Refused) else "address")
             return 0
         except Later as error:
-            self._put_back(agency_id, letter, str(error))
+            self._put_back(agency_id, held, str(error))
             raise
         MAILS.labels("sent").inc()
-        self._as_system(agency_id, lambda db: mail.done(db, letter.mail_id, letter.held_until))
+        self._as_system(agency_id, lambda db: mail.done(db, held))
         return 1
 
-    def _put_back(self, agency_id: UUID, letter: Letter, why: str) -> None:
-        def again(db: Workspace) -> bool:
-            if db.now - letter.created_at >= mail.GIVEN_UP:
-                return False
-            mail.later(db, letter.mail_id, letter.held_until, letter.tries)
-            return True
-
+    def _put_back(self, agency_id: UUID, held: Held, why: str) -> None:
         MAILS.labels("failed").inc()
-        logger().warning("mail.unsent", agency=str(agency_id), error=why, count=letter.tries + 1)
-        if not self._as_system(agency_id, again):
-            self._give_up(agency_id, letter, why)
+        logger().warning("mail.unsent", agency=str(agency_id), error=why, count=held.tries + 1)
+        if not self._as_system(agency_id, lambda db: mail.put_back(db, held)):
+            self._give_up(agency_id, held, why)
 
-    def _give_up(self, agency_id: UUID, letter: Letter, why: str) -> None:
+    def _give_up(self, agency_id: UUID, held: Held, why: str) -> None:
         MAILS.labels("given_up").inc()
-        logger().error("mail.given_up", agency=str(agency_id), kind=letter.kind.value, error=why)
-        self._as_system(agency_id, lambda db: letters.give_up(db, letter))
+        logger().error("mail.given_up", agency=str(agency_id), kind=held.kind.value, error=why)
+        self._as_system(agency_id, lambda db: letters.give_up(db, held))
 
     def _as_system(self, agency_id: UUID, work: Callable[[Workspace], T]) -> T:
         def known(db: Workspace) -> T:

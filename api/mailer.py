@@ -69,6 +69,9 @@ class Smtp:
     def deliver(self, message: EmailMessage, to: str) -> None:
         """One connection, one mail."""
         with self._connected() as server:
+            server.ehlo_or_helo_if_needed()
+            if not to.isascii() and not server.has_extn("smtputf8"):
+                raise Refused("no smtputf8")  # such an address needs a server that knows RFC 6531
             server.send_message(message, self._sender, [to])
 
     def check(self) -> None:

@@ -1,6 +1,7 @@
 """The outbox: that a mail is due, and about which row. Address, words and link are found when it is sent (letters)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -43,6 +44,18 @@ class Mail(AgencyRecord, table=True):
     created_at: datetime = instant_field()
     due_at: datetime = instant_field()
     tries: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """A mail somebody has taken: nobody else sends it before `held_until`. `tries`: how often it was tried before."""
+
+    mail_id: UUID
+    kind: MailKind
+    object_id: UUID
+    created_at: datetime
+    held_until: datetime
+    tries: int
 
 
 _M = columns(Mail)
@@ -93,26 +106,31 @@ def waiting(db: "Workspace") -> list[UUID]:
     return [row.agency_id for row in db.rows(_WHERE, at=db.now)]
 
 
-def take(db: "Workspace") -> tuple[Any, datetime] | None:
-    """The mail due for longest, held for whoever took it, and until when: nobody else sends it before. None when
-    none is due, or when another process is taking it at this instant."""
+def take(db: "Workspace") -> Held | None:
+    """The mail due for longest, held for ten minutes by whoever took it. None when none is due, or when another process
+    is taking it at this instant."""
     found = db.rows(_DUE, at=db.now)
     if not found:
         return None
-    until = db.now + LEASE
-    held = db.change(_HOLD, mail_id=found[0].id, held_until=found[0].due_at, until=until)
-    return (found[0], until) if held else None
+    row, until = found[0], db.now + LEASE
+    if not db.change(_HOLD, mail_id=row.id, held_until=row.due_at, until=until):
+        return None
+    return Held(row.id, row.kind, row.object_id, row.created_at, until, row.tries)
 
 
-def done(db: "Workspace", mail_id: UUID, held_until: datetime) -> int:
+def done(db: "Workspace", held: Held) -> int:
     """It was sent, or never will be. Returns 0 when it was held for too long and somebody else has it now."""
-    return db.change(_DONE, mail_id=mail_id, held_until=held_until)
+    return db.change(_DONE, mail_id=held.mail_id, held_until=held.held_until)
 
 
-def later(db: "Workspace", mail_id: UUID, held_until: datetime, tries: int) -> None:
-    """It could not be sent: again after a pause that grows from half a minute to four hours."""
-    pause = min(FIRST_PAUSE * 4 ** min(tries, 8), LONGEST_PAUSE)
-    db.change(_LATER, mail_id=mail_id, held_until=held_until, next_at=db.now + pause)
+def put_back(db: "Workspace", held: Held) -> bool:
+    """It could not be sent: again after a pause that grows from half a minute to four hours. False when it is three days
+    old; then nothing is done."""
+    if db.now - held.created_at >= GIVEN_UP:
+        return False
+    pause = min(FIRST_PAUSE * 4 ** min(held.tries, 8), LONGEST_PAUSE)
+    db.change(_LATER, mail_id=held.mail_id, held_until=held.held_until, next_at=db.now + pause)
+    return True
 
 
 def forget_unsent(db: "Workspace") -> int:

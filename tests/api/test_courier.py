@@ -39,6 +39,7 @@ from models.user import User
 from tests.api.contract import done, good
 from tests.cli.program import free_port
 from tests.conftest import service
+from tests.factories import behind
 from tests.links import age, await_, counted, invited, link_in, mails_in
 from tests.postgres import Urls
 from tests.world import World
@@ -219,6 +220,19 @@ class TestMailServer:
             Smtp(f"smtp://127.0.0.1:{port}", None, SENDER).deliver(a_mail(), "ana@harbor.example")
         assert str(error.value) == said
         assert not box.taken
+
+    def test_an_address_in_another_script_needs_a_server_that_knows_it(self) -> None:
+        """RFC 6531: one that does takes it, one that does not never will."""
+        box, to = Mailbox(), "ñandú@harbor.example"
+        for knows in (True, False):
+            with mail_server(box, enable_SMTPUTF8=knows) as port:
+                way = Smtp(f"smtp://127.0.0.1:{port}", None, SENDER)
+                if knows:
+                    way.deliver(a_mail(to), to)
+                else:
+                    with pytest.raises(Refused, match="smtputf8"):
+                        way.deliver(a_mail(to), to)
+        assert box.envelopes == [(SENDER, [to])]
 
     def test_nobody_there(self) -> None:
         """A refused connection, and a name nobody knows."""
@@ -435,6 +449,20 @@ class TestOutbox:
         assert one.round() == 2
         assert counted(urls, "mails") == 1
 
+    def test_an_address_that_cannot_be_opened_keeps_nobody_waiting(self, world: World, urls: Urls) -> None:
+        """Somebody tampered with it: the attempt is an entry, its mail is put back, the others leave."""
+        one = courier(world, way := Way())
+        told(world, "ana", "ben", "sol")
+        with behind(urls.superuser) as connection:
+            moved = sa.text("update users set email_sealed = display_name_sealed where id = :id")
+            embedded = connection.dialect.name == "sqlite"
+            ana = world.people["ana"].actor.id
+            connection.execute(moved, {"id": ana.bytes if embedded else ana})
+        assert one.round() == 2
+        assert sorted(way.to) == ["ben@harbor.example", "sol@harbor.example"]
+        assert counted(urls, "mails") == 1
+        assert world.entries()[-1]["action"] == "integrity.failed"
+
     def test_two_processes_send_each_mail_once(self, world: World, urls: Urls) -> None:
         """Eight couriers at once, thirty mails, none twice."""
         way = Way()
@@ -460,15 +488,15 @@ class TestOutbox:
         """Taken and never crossed off: after ten minutes somebody else sends it; the first may not cross it off then."""
         one = courier(world, way := Way())
         told(world, "ana")
-        letter = world.system(letters.take)
-        assert letter is not None
-        assert "harbor" not in repr(letter)
+        held = world.system(mail.take)
+        assert held is not None
+        assert "harbor" not in repr(world.system(lambda db: letters.read(db, held)))
         assert one.round() == 0
         age(urls, "mails", "due_at", 601)
         assert one.round() == 1
         assert way.to == ["ana@harbor.example"]
         told(world, "ana")
-        assert world.system(lambda db: mail.done(db, letter.mail_id, letter.held_until)) == 0
+        assert world.system(lambda db: mail.done(db, held)) == 0
 
     def test_no_transaction_is_open_while_a_server_is_talked_to(self, world: World, urls: Urls) -> None:
         """Others write meanwhile, on SQLite too."""
@@ -497,9 +525,9 @@ class TestOutbox:
         """An agency takes none of another's; the platform only sees where some wait."""
         courier(world, Way())
         told(world, "ana")
-        assert world.system(letters.take, "Lighthouse") is None
+        assert world.system(mail.take, "Lighthouse") is None
         assert world.database.transact(Actor.system(PLATFORM), mail.waiting) == [world.agency_id()]
-        assert world.database.transact(Actor.system(PLATFORM), letters.take) is None
+        assert world.database.transact(Actor.system(PLATFORM), mail.take) is None
 
 
 class TestService:
