@@ -115,7 +115,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     | {P.COLLEAGUE_READ},
 }
 
-#: Which roles somebody of this role may give to others, by an invitation.
+#: Which roles somebody of this role may give to others, by an invitation or a change. What is not here, nobody gives
+#: but whoever runs the installation.
 MAY_GRANT: dict[Role, frozenset[Role]] = {
     Role.AGENCY_ADMIN: frozenset({Role.ADVOCATE, Role.AGENCY_ADMIN, Role.AUDITOR, Role.SUPERVISOR}),
 }

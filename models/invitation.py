@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models import links
-from models.access import MAY_GRANT, PLATFORM, Kind, Role
+from models.access import PLATFORM, Role
 from models.agency import policy
 from models.base import BYTES, ID, INSTANT, AgencyRecord, columns, id_field, instant_field, sealed_column, table_of
-from models.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from models.errors import Conflict, NotFound, Unauthenticated
 from models.ledger.action import Action
 from models.mail import MailKind, queue
 from models.notice import NoticeKind, tell
 from models.rows import Change, Query
-from models.user import User, UserStatus, find_credentials, joined, roles_of
+from models.user import User, UserStatus, find_credentials, grantable, joined, must_be_grantable, roles_of
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -126,16 +126,6 @@ class Invitation(AgencyRecord, table=True):
         return db.post.link("welcome", links.token(db, links.INVITATION, self.id, self.generation))
 
 
-def must_be_grantable(db: "Workspace", roles: Iterable[Role]) -> None:
-    """Forbidden unless the caller may give all these roles. Whoever runs the installation may."""
-    if db.actor.kind is Kind.PERSON and not _grantable(db.actor.roles, roles):
-        raise Forbidden
-
-
-def _grantable(held: Iterable[Role], roles: Iterable[Role]) -> bool:
-    return frozenset(roles) <= frozenset().union(*(MAY_GRANT.get(role, frozenset()) for role in held))
-
-
 _I = columns(Invitation)
 _ID: Any = sa.bindparam("invitation_id", type_=ID, required=True)
 _AT: Any = sa.bindparam("at", type_=INSTANT, required=True)
@@ -170,7 +160,7 @@ def _inviter_still_may(db: "Workspace", inviter_id: UUID, roles: frozenset[Role]
         return True
     inviter = find_credentials(db, inviter_id)
     active = inviter is not None and inviter.status is UserStatus.ACTIVE
-    return active and _grantable(roles_of(inviter.roles), roles)  # type: ignore[union-attr]
+    return active and grantable(roles_of(inviter.roles), roles)  # type: ignore[union-attr]
 
 
 def words_at_hand(db: "Workspace", invitation_id: UUID) -> list[str]:

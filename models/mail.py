@@ -124,8 +124,8 @@ def done(db: "Workspace", held: Held) -> int:
 
 
 def put_back(db: "Workspace", held: Held) -> bool:
-    """It could not be sent: again after a pause that grows from half a minute to four hours. False when it is three days
-    old; then nothing is done."""
+    """It could not be sent: again after a pause that grows from half a minute to four hours. False when it is three
+    days old; then nothing is done."""
     if db.now - held.created_at >= GIVEN_UP:
         return False
     pause = min(FIRST_PAUSE * 4 ** min(held.tries, 8), LONGEST_PAUSE)

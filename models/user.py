@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.access import PLATFORM, Role
+from models.access import MAY_GRANT, PLATFORM, Kind, Role
 from models.base import BYTES, ID, AgencyRecord, choice, columns, instant_field, sealed_column, within
-from models.errors import Conflict, Fault, Invalid
+from models.errors import Conflict, Fault, Forbidden, Invalid
 from models.ledger.action import Action
 from models.rows import Query
 from models.vault.sealed import Sealed
@@ -101,10 +101,12 @@ class User(AgencyRecord, table=True):
         return user
 
     def change(self, db: "Workspace", *, roles: Iterable[Role] | None = None, **changes: Any) -> None:
-        """Change display name, language or roles; the row was claimed. Nobody raises her own roles."""
+        """Change display name, language or roles; the row was claimed. Nobody changes her own roles, or gives those she
+        may not give."""
         if roles is not None:
             if self.id == db.actor.id:
                 raise Conflict("own-role")
+            must_be_grantable(db, roles)
             self.roles = joined(roles)
         for name, value in changes.items():
             setattr(self, name, value)
@@ -141,6 +143,17 @@ def joined(roles: Iterable[Role]) -> str:
     if Role.AUDITOR in chosen and chosen & {Role.ADVOCATE, Role.SUPERVISOR}:
         raise Conflict("auditor-and-content")
     return "+".join(sorted(chosen))
+
+
+def must_be_grantable(db: "Workspace", roles: Iterable[Role]) -> None:
+    """Forbidden unless the caller may give all these roles. Whoever runs the installation may."""
+    if db.actor.kind is Kind.PERSON and not grantable(db.actor.roles, roles):
+        raise Forbidden
+
+
+def grantable(held: Iterable[Role], roles: Iterable[Role]) -> bool:
+    """Whether somebody of these roles may give those to others."""
+    return frozenset(roles) <= frozenset().union(*(MAY_GRANT.get(role, frozenset()) for role in held))
 
 
 def roles_of(text: str) -> frozenset[Role]:
