@@ -1,8 +1,10 @@
 """The application: the one place where things are put together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -12,9 +14,11 @@ from starlette.staticfiles import StaticFiles
 
 from api import log, openapi
 from api.alarms import Alarms
+from api.courier import Courier
 from api.errors import answer, problem
 from api.lane import Lane
 from api.limits import Limits
+from api.mailer import transport
 from api.middleware import Shell
 from api.passwords import Passwords
 from api.paths import Paths
@@ -30,10 +34,14 @@ from api.routes import (
     checkpoints,
     client_search,
     clients,
+    colleagues,
     destructions,
+    invitations,
     legal_holds,
     me,
+    notices,
     opened_clients,
+    password_resets,
     plan_sections,
     plans,
     releases,
@@ -46,7 +54,7 @@ from api.routes import (
 )
 from api.settings import Settings
 from api.tokens import Tokens
-from models.database import Database
+from models.database import Database, Unit
 
 VERSION = "0.1.0"
 DESCRIPTION = (
@@ -56,8 +64,12 @@ DESCRIPTION = (
 RESOURCES = (
     sessions,
     me,
+    notices,
     setup,
+    invitations,
+    password_resets,
     users,
+    colleagues,
     agency,
     templates,
     clients,
@@ -85,13 +97,17 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     service_keys = database.vault.service
     alarms = Alarms(settings.alarm_url)
     database.watch.most, database.watch.tell = settings.clients_an_hour, alarms.tell
+    database.post.origin = settings.origin()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.lane = Lane(database, settings.database_pool, settings.queue)
         publisher = Publisher(database, app.state.lane, settings.checkpoint_sinks)
         publisher.start()
+        courier = _courier(settings, database, app.state.lane)
         yield
+        if courier is not None:
+            await asyncio.to_thread(courier.close)
         await publisher.close()
         app.state.lane.close()
         alarms.close()
@@ -122,6 +138,21 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_middleware(Paths)
     app.add_middleware(Shell, settings=settings)
     return app
+
+
+def _courier(settings: Settings, database: Database, lane: Lane) -> Courier | None:
+    """Who sends this process's mail, begun; None where no mail is sent."""
+    way, loop = transport(settings), asyncio.get_running_loop()
+    if way is None:
+        return None
+
+    def run(unit: Unit[Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(lane.run(unit), loop).result()
+
+    courier = Courier(way, settings.sender(), run)
+    database.post.wake = courier.wake
+    courier.start()
+    return courier
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -28,6 +28,11 @@ DOCUMENT: dict[str, Any] = {
 
 #: A good body for every in-shape.
 BODIES: dict[str, Any] = {
+    "AcceptanceIn": {
+        "token": "wpi_the-token-behind-the-hash-of-the-link",
+        "display_name": "Noor",
+        "password": "nine herons over still water",
+    },
     "AgencyPatch": {"time_zone": "America/New_York", "review_interval": "P8W"},
     "AssignmentIn": {"user_id": USER},
     "CanaryIn": {"alias": "Teal", "contact": {"safe_hours": "weekdays before 15:00"}},
@@ -39,6 +44,7 @@ BODIES: dict[str, Any] = {
     "DestructionIn": {"what": "everything", "reason": "client_asked"},
     "DraftIn": {},
     "EventIn": {"kind": "hearing"},
+    "InvitationIn": {"email": "noor@harbor.example", "roles": ["advocate"], "language": "en"},
     "ItemIn": {"section_id": ID[:-4] + "8001", "text": "Keep the spare phone charged.", "kind": "action"},
     "ItemPatch": {"text": "Out by the kitchen door, then to the bakery.", "status": "planned"},
     "ItemsPatch": {"items": [{"id": ITEM, "version": 1, "status": "planned"}]},
@@ -46,6 +52,7 @@ BODIES: dict[str, Any] = {
     "MePatch": {"language": "es"},
     "OutcomeIn": {"outcome": "helped"},
     "PasswordIn": {"current_password": "the one used until now", "new_password": "seven quiet boats at noon"},
+    "PasswordResetIn": {"email": "ana@harbor.example"},
     "PlanIn": {"template_id": USER, "sections": ["home", "work", "children", "bag"], "language": "en"},
     "PlanPatch": {"facts": {"trusted_neighbor": "The bakery on the corner"}},
     "RefreshIn": {"refresh_token": "wpr_invented"},
@@ -54,6 +61,10 @@ BODIES: dict[str, Any] = {
         "purpose": "Asking for a protection order",
         "what": ["that she works with us", "the dates of two incidents"],
         "signed_on": "2027-01-04",
+    },
+    "ResetCompletionIn": {
+        "token": "wpp_the-token-behind-the-hash-of-the-link",
+        "password": "nine herons over still water",
     },
     "RevocationIn": {"how": "oral"},
     "ReviewIn": {"due_at": "2027-01-29T15:00:00Z", "recurrence": "P8W"},
@@ -103,6 +114,7 @@ MEMBERS: dict[str, Any] = {
     "key": "home-2",
     "language": "en",
     "legal_name": None,
+    "link": None,
     "next_cursor": None,
     "notice": None,
     "outcome": "ok",

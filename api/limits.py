@@ -105,6 +105,8 @@ class Limits:
         self.address = Policy("address", settings.rate_limit_address, 60, 20_000, clock)
         self.account = Policy("sign-in", 5, 60, 10_000, clock)
         self.network = Policy("sign-in-network", 60, 900, 10_000, clock)
+        self.reset = Policy("reset", 5, 900, 10_000, clock)
+        self.reset_network = Policy("reset-network", 30, 900, 10_000, clock)
 
 
 @dataclass
@@ -132,6 +134,19 @@ class Meter:
     def headers(self) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
         """The two headers of the answer; of a request that was not charged, what its network has left."""
         return (self.shown or self._limits.address.look(network_of(self._ip))).headers()
+
+    def reset(self, whose: str) -> None:
+        """Take one request for a reset link, by network and by address and network. An address somebody has and one
+        nobody has are counted alike, by a tag. Raises RateLimited."""
+        limits, network = self._limits, network_of(self._ip)
+        self.shown = wide = limits.reset_network.take(network)
+        if not wide.allowed:
+            raise RateLimited(wide)
+        self.shown = narrow = limits.reset.take((limits.tag(whose), network))
+        if not narrow.allowed:
+            limits.reset_network.give_back(network)
+            raise RateLimited(narrow)
+        self.shown = min((wide, narrow), key=lambda quota: quota.left)
 
     @contextmanager
     def sign_in(self, whose: str) -> Iterator[Attempt]:

@@ -16,6 +16,7 @@ LIMITED = Counter("waypost_rate_limited_total", "Requests refused by a rate limi
 CHECKPOINTS = Counter("waypost_checkpoints_total", "Checkpoints handed to a sink.", ["sink", "outcome"])
 ALARMS = Counter("waypost_alarms_total", "Alarms raised.", ["kind"])
 UNSENT = Counter("waypost_alarms_unsent_total", "Alarms that could not be posted to WAYPOST_ALARM_URL.")
+MAILS = Counter("waypost_mails_total", "Mails handed to the mail server, put back, or given up.", ["outcome"])
 WAITING = Gauge("waypost_lane_waiting", "Requests waiting for the database.")
 PROCESS = Info("waypost_process", "The server process these numbers are of: there may be several.")
 

@@ -75,7 +75,8 @@ def _parts(stored: str) -> tuple[int, str]:
 def must_be_good(password: str, words: Iterable[str] = (), pointer: str = "/password") -> None:
     """Refuse a password that is short, long, breached, or made of the person's, agency's or product's names (NIST
     SP 800-63B-4). No rules of composition, no expiry. Raises Invalid with the reason."""
-    folded = unicodedata.normalize("NFC", password).casefold()
+    password = unicodedata.normalize("NFC", password)  # as it is hashed: a letter with its accent is one character
+    folded = password.casefold()
     names = {word for text in ("waypost", *words) for word in re.split(r"[\W_]+", text.casefold()) if len(word) >= 4}
     left = folded
     for name in sorted(names, key=len, reverse=True):

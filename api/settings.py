@@ -31,6 +31,23 @@ def _told_safely(url: str) -> str:
     return url
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine itself: nobody else hears what is said to it."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _mail_server(url: str) -> str:
+    """smtp:// or smtps://, with a user if need be, and nothing else."""
+    parts = urlsplit(url)
+    odd = parts.path not in ("", "/") or parts.query or parts.fragment or parts.password is not None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0 or odd:
+        raise ValueError("smtp://user@host:587 or smtps://user@host is needed; the password stands in a file")
+    return url
+
+
 def _sink(address: str) -> str:
     """`file:/path`, `stdout:` or a webhook."""
     parts = urlsplit(address)
@@ -100,6 +117,14 @@ class Settings(BaseSettings):
     """Distinct clients a person may open one by one in an hour of the clock, and ten times as many in lists."""
     alarm_url: Annotated[str, AfterValidator(_told_safely)] | None = None
     """Where alarms are posted as JSON (https, or http to this machine). Default: to the log and /metrics only."""
+    smtp_url: Annotated[str, AfterValidator(_mail_server)] | None = None
+    """Mail server: smtp://user@host:587 (STARTTLS, except to this machine) or smtps://user@host (docs/people.md)."""
+    smtp_password_file: Path | None = None
+    """File with the password for smtp_url."""
+    mail_from: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+@[A-Za-z0-9.-]+$")] | None = None
+    """Address mails come from; choose a neutral one. Default: no-reply at the host of public_url."""
+    outbox_dir: Path | None = None
+    """Folder into which mails are written as .eml files (0600), where there is no mail server."""
     docs: bool = True
     """Serve /docs and /openapi.json."""
     checkpoint_sinks: list[Annotated[str, AfterValidator(_sink)]] = []
@@ -131,6 +156,14 @@ class Settings(BaseSettings):
     def metrics_token(self) -> SecretStr | None:
         """The token for /metrics, if there is one."""
         return SecretStr(self.metrics_token_file.read_text().strip()) if self.metrics_token_file else None
+
+    def smtp_password(self) -> str | None:
+        """The password for the mail server, if there is one."""
+        return self.smtp_password_file.read_text().strip() if self.smtp_password_file else None
+
+    def sender(self) -> str:
+        """The address mails come from."""
+        return self.mail_from or f"no-reply@{urlsplit(self.origin()).hostname}"
 
     def origin(self) -> str:
         """Scheme, host and port that links to this service begin with."""
@@ -164,6 +197,8 @@ class DemoSettings(BaseSettings):
             host=self.host,
             port=self.port,
             public_url=None,
+            smtp_url=None,
+            outbox_dir=None,
             log_level=self.log_level,
         )
 

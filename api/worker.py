@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from api.log import logger
-from models import destruction, idempotency, session, watch
+from models import destruction, idempotency, invitation, mail, notice, session, watch
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
 from models.database import Database
@@ -19,6 +19,9 @@ CHORES: dict[str, Chore] = {
     "forget-client-openings": watch.forget_openings,
     "forget-idempotency-keys": idempotency.forget_old,
     "forget-dead-sessions": session.forget_dead,
+    "forget-ended-invitations": invitation.forget_ended,
+    "forget-old-notices": notice.forget_old,
+    "forget-unsent-mails": mail.forget_unsent,
     "replace-worn-keys": rekey_worn,
     "empty-log-after-destruction": destruction.keep_log_empty,
 }

@@ -35,15 +35,22 @@ class Permission(StrEnum):
     CLIENT_READ = "client:read"
     CLIENT_SEARCH = "client:search"
     CLIENT_UPDATE = "client:update"
+    COLLEAGUE_READ = "colleague:read"
     DESTRUCTION_APPROVE = "destruction:approve"
     DESTRUCTION_PROPOSE = "destruction:propose"
     DESTRUCTION_READ = "destruction:read"
     HOLD_LIFT = "hold:lift"
     HOLD_PLACE = "hold:place"
     HOLD_READ = "hold:read"
+    INVITATION_READ = "invitation:read"
+    INVITATION_REVOKE = "invitation:revoke"
+    INVITATION_SEND = "invitation:send"
     ME_READ = "me:read"
     ME_UPDATE = "me:update"
+    NOTICE_MARK = "notice:mark"
+    NOTICE_READ = "notice:read"
     PASSWORD_CHANGE = "password:change"  # noqa: S105 - a permission's name
+    PASSWORD_RESET = "password:reset"  # noqa: S105 - a permission's name
     PLAN_CREATE = "plan:create"
     PLAN_READ = "plan:read"
     PLAN_UPDATE = "plan:update"
@@ -78,7 +85,10 @@ REACH: dict[Role, Reach] = {
 }
 
 P = Permission
-EVERYBODY = frozenset({P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.PASSWORD_CHANGE, P.SESSION_READ, P.SESSION_REVOKE})
+EVERYBODY = frozenset(
+    {P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.NOTICE_MARK, P.NOTICE_READ, P.PASSWORD_CHANGE}
+    | {P.SESSION_READ, P.SESSION_REVOKE}
+)
 
 RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
 #: What may be asked for, looked at and stopped by either of the two who are needed for it.
@@ -94,14 +104,25 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     | BY_TWO
     | {P.DESTRUCTION_APPROVE, P.HOLD_LIFT}
     | {P.AGENCY_UPDATE, P.AUDIT_READ, P.CANARY_CREATE, P.CANARY_READ, P.TEMPLATE_DRAFT, P.TEMPLATE_PUBLISH}
-    | {P.TEMPLATE_READ, P.USER_READ, P.USER_UPDATE},
+    | {P.TEMPLATE_READ, P.USER_READ, P.USER_UPDATE}
+    | {P.COLLEAGUE_READ, P.INVITATION_READ, P.INVITATION_REVOKE, P.INVITATION_SEND, P.PASSWORD_RESET},
     Role.AUDITOR: EVERYBODY | {P.AUDIT_READ, P.DESTRUCTION_READ, P.USER_READ},
     Role.SUPERVISOR: EVERYBODY
     | BY_TWO
     | RELEASES
     | {P.ASSIGNMENT_CREATE, P.ASSIGNMENT_END, P.ASSIGNMENT_READ, P.AUDIT_READ, P.CASELOAD_READ, P.CLIENT_READ}
-    | {P.CLIENT_SEARCH, P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ},
+    | {P.CLIENT_SEARCH, P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ}
+    | {P.COLLEAGUE_READ},
 }
+
+#: Which roles somebody of this role may give to others, by an invitation or a change. What is not here, nobody gives
+#: but whoever runs the installation.
+MAY_GRANT: dict[Role, frozenset[Role]] = {
+    Role.AGENCY_ADMIN: frozenset({Role.ADVOCATE, Role.AGENCY_ADMIN, Role.AUDITOR, Role.SUPERVISOR}),
+}
+
+#: What asks for a second factor not older than ten minutes.
+STEP_UP = frozenset({P.INVITATION_SEND, P.PASSWORD_RESET})
 
 #: What a person with a one-time password may do before choosing her own.
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})

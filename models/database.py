@@ -15,6 +15,7 @@ from models.access import PLATFORM, Actor, Kind
 from models.engine import DeadConnection, ends_transaction, make_engine, translated, worth_another_try
 from models.errors import Forbidden, KeyMissing, NotFound, SealError, TooManyClients
 from models.ledger.book import Origin
+from models.post import Post
 from models.vault.keys import Vault
 from models.watch import Watch
 from models.workspace import Workspace
@@ -47,7 +48,7 @@ class Database:
     """A SQLite file or a PostgreSQL server, and the vault that opens its cells."""
 
     def __init__(self, url: str, vault: Vault, pool_size: int = 8) -> None:
-        self.vault, self.watch = vault, Watch()
+        self.vault, self.watch, self.post = vault, Watch(), Post()
         self.engine = make_engine(url, pool_size)
         self.embedded = self.engine.dialect.name == "sqlite"
         self.moved: set[UUID] = set()  # agencies whose log grew in this process; whoever signs takes them out
@@ -160,6 +161,7 @@ class Database:
 
     def _workspace(self, connection: sa.Connection, unit: Unit[Any]) -> Workspace:
         db = Workspace(connection, unit.agency_id, unit.origin, self.vault, self.watch)
+        db.post = self.post
         if not self.embedded:
             try:
                 _begin_for(unit.agency_id, db.driver.pgconn)

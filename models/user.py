@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.access import Role
-from models.base import BYTES, AgencyRecord, choice, columns, instant_field, sealed_column, within
-from models.errors import Conflict, Fault, Invalid
+from models.access import MAY_GRANT, PLATFORM, Kind, Role
+from models.base import BYTES, ID, AgencyRecord, choice, columns, instant_field, sealed_column, within
+from models.errors import Conflict, Fault, Forbidden, Invalid
 from models.ledger.action import Action
 from models.rows import Query
 from models.vault.sealed import Sealed
@@ -76,11 +76,13 @@ class User(AgencyRecord, table=True):
         *,
         must_change_password: bool,
         language: str = "en",
+        user_id: UUID | None = None,
     ) -> "User":
         """A new person with a sign-in. Raises Conflict('email-taken') when the address has one already, anywhere."""
         user = db.create(
             cls,
             Action.USER_CREATED,
+            id=user_id or uuid4(),
             email=email,
             display_name=display_name,
             roles=joined(roles),
@@ -99,10 +101,12 @@ class User(AgencyRecord, table=True):
         return user
 
     def change(self, db: "Workspace", *, roles: Iterable[Role] | None = None, **changes: Any) -> None:
-        """Change display name, language or roles; the row was claimed. Nobody raises her own roles."""
+        """Change display name, language or roles; the row was claimed. Nobody changes her own roles, or gives those she
+        may not give."""
         if roles is not None:
             if self.id == db.actor.id:
                 raise Conflict("own-role")
+            must_be_grantable(db, roles)
             self.roles = joined(roles)
         for name, value in changes.items():
             setattr(self, name, value)
@@ -139,6 +143,17 @@ def joined(roles: Iterable[Role]) -> str:
     if Role.AUDITOR in chosen and chosen & {Role.ADVOCATE, Role.SUPERVISOR}:
         raise Conflict("auditor-and-content")
     return "+".join(sorted(chosen))
+
+
+def must_be_grantable(db: "Workspace", roles: Iterable[Role]) -> None:
+    """Forbidden unless the caller may give all these roles. Whoever runs the installation may."""
+    if db.actor.kind is Kind.PERSON and not grantable(db.actor.roles, roles):
+        raise Forbidden
+
+
+def grantable(held: Iterable[Role], roles: Iterable[Role]) -> bool:
+    """Whether somebody of these roles may give those to others."""
+    return frozenset(roles) <= frozenset().union(*(MAY_GRANT.get(role, frozenset()) for role in held))
 
 
 def roles_of(text: str) -> frozenset[Role]:
@@ -187,6 +202,21 @@ def names_of(db: "Workspace", ids: Iterable[UUID]) -> dict[UUID, str]:
     """The names of people of this agency by their ids, opened."""
     wanted = list(ids)
     return {row.id: row.display_name for row in db.rows(_NAMES, ids=wanted)} if wanted else {}
+
+
+_COLLEAGUES = Query(
+    sa.select(_U.id, _U.display_name_sealed, _U.roles, _U.language)
+    .where(_U.status == UserStatus.ACTIVE, _U.id > sa.bindparam("after", type_=ID, required=True))
+    .order_by(_U.id)
+    .limit(sa.bindparam("most", type_=sa.Integer, required=True))
+)
+
+
+def colleagues_of(db: "Workspace", most: int, after: UUID | None) -> list[Any]:
+    """Who works here now (id, display_name, roles as text, language), by id, with their names opened."""
+    found = db.rows(_COLLEAGUES, after=after or PLATFORM, most=most)
+    db.note(Action.USER_LISTED, "users", [row.id for row in found])
+    return found
 
 
 def find_credentials(db: "Workspace", user_id: UUID) -> Any | None:

@@ -17,6 +17,7 @@ from models.ledger import book
 from models.ledger.action import Action
 from models.ledger.book import Fact, Origin
 from models.orm import Objects, UnexplainedWrite
+from models.post import Post
 from models.rows import Change, Insert, Query
 from models.vault.keys import Vault
 from models.vault.ring import KeyRing
@@ -42,7 +43,7 @@ class Workspace:
         self.connection, self.dialect = connection, connection.dialect
         self.driver: Any = connection.connection.driver_connection
         self.keys = KeyRing(vault, self)
-        self.vault, self.watch = vault, watch
+        self.vault, self.watch, self.post = vault, watch, Post()
         self.sequence = -1  # of the entry this unit left
         self.outcome: str | None = None
         self.explained: set[UUID] = set()

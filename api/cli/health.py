@@ -18,6 +18,7 @@ from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.cli.troubles import explained
 from api.health import checks
 from api.keys import CHECKPOINT, ROOT, SERVICE, open_vault
+from api.mailer import Later, transport
 from api.settings import Environment, Settings
 from models.user import head_count
 
@@ -55,7 +56,8 @@ class Finding:
 def doctor() -> Answer:
     """Look at everything; exit 1 when something fails, 0 when there are warnings at most."""
     settings = Settings()
-    found = [*_files(settings), _address(settings), *_sinks(settings), _keys(settings), *_database(settings)]
+    found = [*_files(settings), _address(settings), *_sinks(settings), _mail(settings), _keys(settings)]
+    found += _database(settings)
     lines = [finding.line() for finding in found]
     failed = any(finding.state == "fail" for finding in found)
     return Answer({"sound": not failed, "findings": [asdict(f) for f in found]}, lines, FOUND if failed else OK)
@@ -108,6 +110,21 @@ def _reachable(host: str, port: int) -> Finding:
     except OSError as error:
         return Finding(f"sink {host}", "fail", type(error).__name__, "look at its address, and whether it runs")
     return Finding(f"sink {host}", "ok", "answers")
+
+
+def _mail(settings: Settings) -> Finding:
+    """Whether mail could be sent; none is."""
+    try:
+        way = transport(settings)
+        if way is None:
+            return Finding("mail", "ok", "none is sent; links are shown to whoever makes them")
+        way.check()
+    except Later as error:
+        return Finding("mail", "fail", f"cannot be sent ({error})", "docs/people.md tells what WAYPOST_SMTP_URL takes")
+    except OSError as error:
+        said = f"the password file cannot be read ({type(error).__name__})"
+        return Finding("mail", "fail", said, "correct WAYPOST_SMTP_PASSWORD_FILE")
+    return Finding("mail", "ok", "can be sent" if settings.smtp_url else f"is written into {settings.outbox_dir}")
 
 
 def _attempt(what: str, said: str, work: Callable[[], object]) -> Finding:

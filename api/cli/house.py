@@ -70,10 +70,17 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         must_belong(house)
         alarms = Alarms(settings.alarm_url)
         database.watch.tell = alarms.tell
+        database.post.origin = settings.origin()
+        if settings.smtp_url or settings.outbox_dir:
+            database.post.wake = _nobody  # what is queued here is sent by the service or the worker
         try:
             yield house
         finally:
             alarms.close()
+
+
+def _nobody() -> None:
+    """Whom a mail queued here wakes."""
 
 
 @contextmanager

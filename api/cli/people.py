@@ -13,6 +13,8 @@ from api.shapes import Email, Language, Name, Zone
 from models import jurisdiction, setup
 from models.access import Role
 from models.agency import Agency
+from models.invitation import Invitation
+from models.password_reset import void_of
 from models.session import end_sessions
 from models.user import User, who_signs_in
 from models.workspace import Workspace
@@ -71,6 +73,23 @@ def create_user(email: str, agency: str, name: str, roles: list[str], language: 
         )
 
 
+def invite(email: str, agency: str, roles: list[str], language: str) -> Answer:
+    """A link by which one person comes in. It is printed whether mail is sent or not; a mail goes too where it is."""
+    held = [_role(role) for role in roles]
+    email, language = _read("EMAIL", Email, email), _read("--language", Language, language)
+    with open_house() as house:
+        agency_id = house.agency(agency).agency_id
+
+        def ask(db: Workspace) -> tuple[UUID, str]:
+            made = Invitation.send(db, email, held, language)
+            return made.id, made.link(db)
+
+        invitation_id, link = house.within(agency_id, ask)
+        handed = hand_over("link", link, house.settings.data_dir / f"invitation-{invitation_id}")
+        said = "Hand this link over in person: whoever opens it first comes in. It works once, for 72 hours."
+        return Answer({"id": str(invitation_id), **handed.data}, [said, handed.line])
+
+
 def reset_password(email: str) -> Answer:
     """A new one-time password; the person is signed out everywhere."""
     with open_house() as house:
@@ -81,6 +100,7 @@ def reset_password(email: str) -> Answer:
         def reset(db: Workspace) -> None:
             db.claim(User, user_id).set_password(db, hashed, one_time=True)
             end_sessions(db, user_id)
+            void_of(db, user_id)
 
         house.within(agency_id, reset)
         return _with_password(

@@ -193,7 +193,7 @@ def agency_create(
     return finish(lambda: it.create_agency(name, time_zone, language, jurisdiction), as_json=as_json)
 
 
-user = _group("user", "People: let one in, give a new one-time password, end a suspension.")
+user = _group("user", "People: invite, let one in, give a new one-time password, end a suspension.")
 
 
 @user.command("create")
@@ -211,6 +211,22 @@ def user_create(
     from api.cli import people as it
 
     return finish(lambda: it.create_user(email, agency, name, role, language), as_json=as_json)
+
+
+@user.command("invite")
+def user_invite(
+    email: Address,
+    agency: Annotated[str, typer.Option("--agency", help="The agency's id or name.")],
+    role: Annotated[
+        list[str], typer.Option("--role", help="advocate, supervisor, agency_admin or auditor; repeatable.")
+    ],
+    language: Annotated[str, typer.Option("--language", help="Language of answers.")] = "en",
+    as_json: Json = False,
+) -> int:
+    """A link to come in by, once, within 72 hours: shown on a terminal, else written to a file only you can read."""
+    from api.cli import people as it
+
+    return finish(lambda: it.invite(email, agency, role, language), as_json=as_json)
 
 
 @user.command("reset-password")

@@ -248,6 +248,36 @@ _problem(
     ),
     request='POST /v1/setup\nContent-Type: application/json\n\n{"token": "…", "agency_name": "Harbor House", …}',
 )
+_problem(
+    401,
+    "link-invalid",
+    ("This link does not work", "Este enlace no sirve"),
+    (
+        (
+            "This link was used, has run out, was taken back, or its address has a sign-in already. Try to sign in, or "
+            "ask for a new link."
+        ),
+        (
+            "Este enlace ya se usó, venció, se retiró, o su dirección ya tiene acceso. Pruebe a iniciar sesión o pida "
+            "un enlace nuevo."
+        ),
+    ),
+    (
+        "A link works once: an invitation for 72 hours, a new password for 30 minutes.",
+        "Un enlace sirve una sola vez: una invitación durante 72 horas, una contraseña nueva durante 30 minutos.",
+    ),
+    (
+        (
+            "Ask an agency admin to send the invitation again, or ask for a new password again. If you think that "
+            "somebody else used your link, tell an agency admin now."
+        ),
+        (
+            "Pida a quien administra que envíe otra vez la invitación, o pida de nuevo una contraseña. Si cree que "
+            "otra persona usó su enlace, avise ahora a quien administra."
+        ),
+    ),
+    request='POST /v1/password-resets/completion\nContent-Type: application/json\n\n{"token": "…", "password": "…"}',
+)
 
 # -- 403: known, but not allowed ---------------------------------------------------------------------------------------
 
@@ -614,6 +644,24 @@ _problem(
 )
 _problem(
     409,
+    "invitation-not-open",
+    ("This invitation is over", "Esta invitación ya terminó"),
+    (
+        "This invitation was accepted or taken back, so it cannot be sent again or taken back. Make a new one.",
+        "Esta invitación ya se aceptó o se retiró: no se puede reenviar ni retirar. Haga otra si hace falta.",
+    ),
+    (
+        "Whoever accepted is one of the agency's people now; what was taken back stays so.",
+        "Quien aceptó ya es parte de la organización; lo que se retiró sigue retirado.",
+    ),
+    (
+        "To shut somebody out who has accepted, suspend her. To ask somebody in again, send a new invitation.",
+        "Para cerrar el paso a quien aceptó, suspenda su acceso. Para invitar de nuevo, envíe otra invitación.",
+    ),
+    request="DELETE /v1/invitations/2b3c4d5e-6f70-4a8b-9c0d-1e2f3a4b5c6d",
+)
+_problem(
+    409,
     "legal-hold-stands",
     ("A legal hold stands", "Hay una retención legal"),
     (
@@ -731,6 +779,24 @@ _problem(
         "Pídalo a otra persona que administre.",
     ),
     request=f"PUT {_HOLD}/lifting",
+)
+_problem(
+    409,
+    "own-password",
+    ("Nobody resets her own password so", "Nadie restablece así su propia contraseña"),
+    (
+        "This is for colleagues who cannot get in. Change your own password with the old one, at PUT /v1/me/password.",
+        "Esto es para colegas que no pueden entrar. Cambie la suya con la anterior, en PUT /v1/me/password.",
+    ),
+    (
+        "Whoever sits down at a screen that was left open must not be able to take the account with her.",
+        "Quien se siente ante una pantalla abierta no debe poder quedarse con la cuenta.",
+    ),
+    (
+        "PUT /v1/me/password with the old password; if it is forgotten, sign out and ask for a new one by e-mail.",
+        "Use PUT /v1/me/password con la contraseña anterior; si la olvidó, cierre la sesión y pida otra por correo.",
+    ),
+    request=f"POST {_USER}/password-reset",
 )
 _problem(
     409,
@@ -926,6 +992,24 @@ _problem(
 )
 _problem(
     409,
+    "too-many-invitations",
+    ("Too many invitations are open", "Hay demasiadas invitaciones abiertas"),
+    (
+        "Your agency has 200 open invitations. Take back those that are not needed, or wait until some have run out.",
+        "Su organización tiene 200 invitaciones abiertas. Retire las que no hagan falta o espere a que venzan algunas.",
+    ),
+    (
+        "Each sends a mail to an address somebody typed; a limit keeps that from being misused.",
+        "Cada una envía un correo a una dirección escrita por alguien; el límite evita abusos.",
+    ),
+    (
+        "DELETE /v1/invitations/{id} takes one back; an invitation runs out after 72 hours.",
+        "DELETE /v1/invitations/{id} retira una; una invitación vence a las 72 horas.",
+    ),
+    request='POST /v1/invitations\nContent-Type: application/json\n\n{"email": "noor@harbor.example", …}',
+)
+_problem(
+    409,
     "too-many-items",
     ("The plan is full", "El plan está lleno"),
     (
@@ -977,6 +1061,24 @@ _problem(
         "Use PUT o DELETE /v1/checklist-items/{id}/completion.",
     ),
     request=f'PATCH {_ITEM}\nIf-Match: "3"\n\n{{"status": "done"}}',
+)
+_problem(
+    409,
+    "user-suspended",
+    ("This person is suspended", "Esta persona está suspendida"),
+    (
+        "This person is suspended and cannot sign in, with a new password neither. Let her back in first.",
+        "Esta persona está suspendida y no puede entrar, tampoco con otra contraseña. Permítale primero volver.",
+    ),
+    (
+        "A suspension shuts every way in; a new password is none around it.",
+        "La suspensión cierra toda entrada; una contraseña nueva no la evita.",
+    ),
+    (
+        "DELETE /v1/users/{id}/suspension, then start the reset again.",
+        "DELETE /v1/users/{id}/suspension y después inicie otra vez el cambio de contraseña.",
+    ),
+    request=f"POST {_USER}/password-reset",
 )
 _problem(
     409,

@@ -15,6 +15,8 @@ from models.access import Permission, Role
 from models.agency import Agency
 from models.errors import Fault, Forbidden, Invalid
 from models.ledger.action import Action
+from models.notice import NoticeKind, tell
+from models.password_reset import void_of
 from models.session import end_sessions
 from models.user import User, note_refusal
 from models.workspace import Workspace
@@ -122,5 +124,7 @@ async def _change_password(body: PasswordIn, errand: Errand, attempt: Attempt) -
             raise Forbidden("wrong-password")
         user.set_password(db, fresh)
         end_sessions(db, user_id, keep=errand.claims.session_id)
+        void_of(db, user_id)
+        tell(db, [user_id], NoticeKind.PASSWORD_CHANGED)
 
     await errand.run(keep)

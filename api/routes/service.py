@@ -70,6 +70,18 @@ async def setup() -> Response:
     return FileResponse(STATIC / "setup.html", media_type="text/html")
 
 
+@router.get("/welcome")
+async def welcome() -> Response:
+    """Where an invitation leads; its token stays behind the # and never reaches a log."""
+    return FileResponse(STATIC / "welcome.html", media_type="text/html")
+
+
+@router.get("/reset")
+async def reset() -> Response:
+    """Where a password reset leads."""
+    return FileResponse(STATIC / "reset.html", media_type="text/html")
+
+
 @router.get("/problems/{code}")
 async def explain(code: str, request: Request) -> Response:
     """A problem's cause, an example and what to do."""

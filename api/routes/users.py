@@ -13,7 +13,9 @@ from api.gate import Can
 from api.paging import Page
 from api.shapes import Email, Filter, Language, Name, Out, Patch
 from models.access import Permission, Role
+from models.invitation import revoke_sent_by
 from models.ledger.action import Action
+from models.password_reset import void_of
 from models.session import end_sessions
 from models.user import User, UserStatus, users_of
 from models.workspace import Workspace
@@ -125,10 +127,13 @@ def update_user(
 
 @router.put("/{user_id}/suspension", summary="Suspend a person")
 def suspend(user_id: UUID, db: Annotated[Workspace, Can(Permission.USER_UPDATE)]) -> UserOut:
-    """End her sessions and refuse new ones, from the next request on."""
+    """End her sessions and refuse new ones, from the next request on. Password resets sent to her and invitations she
+    sent work no more."""
     user = db.claim(User, user_id)
     user.suspend(db)
     end_sessions(db, user.id)
+    void_of(db, user.id)
+    revoke_sent_by(db, user.id)
     db.flush()
     return UserOut.of(user)
 

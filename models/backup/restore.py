@@ -18,6 +18,7 @@ from models.backup.stores import PostgresStore, Row, SqliteStore, Store, Table
 from models.backup.words import sealed_rows
 from models.base import columns, table_of, uuid_of
 from models.client import Assignment
+from models.invitation import revoke_all
 from models.ledger.action import Action
 from models.ledger.book import Origin
 from models.release import Release
@@ -153,7 +154,8 @@ def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vaul
 
 
 def _shut_out(db: Workspace, agency: Agency) -> None:
-    """People suspended, assignments ended and releases taken back since the data were saved stay so. Roles cannot be
+    """People suspended, assignments ended and releases taken back since the data were saved stay so, and no invitation
+    of then lets anybody in: it may have been used or taken back since. Roles cannot be
     told from an entry: who has the old ones again is named to whoever restores."""
     for user_id in _known(agency.since.suspended):
         if db.change(_SUSPEND, wanted=user_id):
@@ -163,6 +165,7 @@ def _shut_out(db: Workspace, agency: Agency) -> None:
             db.note(Action.ASSIGNMENT_ENDED, "assignments", [assignment_id])
     for release_id in _known(agency.since.revoked):
         Release.revoke_again(db, release_id)
+    revoke_all(db)
 
 
 def _known(ids: Iterable[UUID]) -> list[UUID]:

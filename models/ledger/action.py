@@ -40,6 +40,12 @@ class Action(StrEnum):
     DESTRUCTION_PROPOSED = "destruction.proposed"
     DESTRUCTION_WITHDRAWN = "destruction.withdrawn"
     INTEGRITY_FAILED = "integrity.failed"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    INVITATION_CREATED = "invitation.created"
+    INVITATION_ERASED = "invitation.erased"
+    INVITATION_READ = "invitation.read"
+    INVITATION_RENEWED = "invitation.renewed"
+    INVITATION_REVOKED = "invitation.revoked"
     KEYS_EPOCH_DESTROYED = "keys.epoch_destroyed"
     KEYS_MOVED = "keys.moved"
     KEYS_REPLACED = "keys.replaced"
@@ -49,6 +55,9 @@ class Action(StrEnum):
     LEGAL_HOLD_PLACED = "legal_hold.placed"
     LEGAL_HOLD_READ = "legal_hold.read"
     LIBRARY_LOADED = "library.loaded"
+    PASSWORD_RESET_COMPLETED = "password_reset.completed"  # noqa: S105 - an event's name
+    PASSWORD_RESET_REQUESTED = "password_reset.requested"  # noqa: S105 - an event's name
+    PASSWORD_RESET_STARTED = "password_reset.started"  # noqa: S105 - an event's name
     PLAN_ACTIVATED = "plan.activated"
     PLAN_CLOSED = "plan.closed"
     PLAN_CREATED = "plan.created"
@@ -86,6 +95,7 @@ class Action(StrEnum):
     TEMPLATE_VERSION_PUBLISHED = "template_version.published"
     TEMPLATE_VERSION_UPDATED = "template_version.updated"
     USER_CREATED = "user.created"
+    USER_LISTED = "user.listed"
     USER_PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - an event's name
     USER_PASSWORD_REHASHED = "user.password_rehashed"  # noqa: S105 - an event's name
     USER_PASSWORD_RESET = "user.password_reset"  # noqa: S105 - an event's name

@@ -60,6 +60,11 @@ class ServiceKeys:
         """The refresh secret of a session's generation: derived, so a lost answer can be repeated unstored."""
         return self._mac("refresh", lp(session_id.bytes, generation.to_bytes(8, "big")))
 
+    def link_secret(self, kind: str, row_id: UUID, generation: int) -> bytes:
+        """The secret of a link (32 bytes): derived, so that a mail can be written again and nothing stored opens it."""
+        data = lp(kind.encode(), row_id.bytes, generation.to_bytes(8, "big"))
+        return hmac.digest(self._keys["refresh"], b"waypost.link.1" + data, sha256)
+
     def peppered(self, password: str, version: int) -> str:
         """HMAC of a password under the pepper, as text: a stolen database alone cannot be guessed against."""
         digest = hmac.digest(self.peppers[version], unicodedata.normalize("NFC", password).encode(), sha256)

@@ -96,6 +96,7 @@ class TestPassword:
         ("new", "code"),
         [
             ("fourteen chars", "password-short"),
+            ("e\u0301" * 9, "password-short"),  # nine letters with accents, whichever way they are written
             ("x" * 257, "password-long"),
             ("ñ" * 256 + "ñ" * 0 + "x", "password-long"),
             ("passwordpassword", "password-breached"),

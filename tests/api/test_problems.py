@@ -281,15 +281,22 @@ def test_a_page_escapes_every_word(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tags.said.count("<script>") == 6
 
 
-def test_the_setup_page_obeys_the_content_policy() -> None:
+@pytest.mark.parametrize(("pages", "of"), [(("setup",), "setup"), (("welcome", "reset"), "link")])
+def test_the_pages_with_a_form_obey_the_content_policy(pages: tuple[str, ...], of: str) -> None:
     """Scripts and styles come from /static/ only, every field has a label, and every text has its Spanish."""
-    html, script = (STATIC / "setup.html").read_text("utf-8"), (STATIC / "setup.js").read_text("utf-8")
-    tags = _Tags(html).tags
+    script = (STATIC / f"{of}.js").read_text("utf-8")
+    said = set[str | None]()
+    for page_name in pages:
+        tags = _Tags((STATIC / f"{page_name}.html").read_text("utf-8")).tags
+        _must_obey(tags, of)
+        said |= {attrs["data-say"] for _, attrs in tags if "data-say" in attrs}
+    spanish = script[script.index("const SPANISH") : script.index("};")]
+    assert set(re.findall(r"^  (\w+):", spanish, re.MULTILINE)) == said
+
+
+def _must_obey(tags: list[tuple[str, dict[str, str | None]]], script: str) -> None:
     loaded = [attrs.get("src") or attrs.get("href") for tag, attrs in tags if tag in ("script", "link")]
-    assert set(loaded) == {"data:,", "static/page.css", "static/setup.js"}
+    assert set(loaded) == {"data:,", "static/page.css", f"static/{script}.js"}
     assert not [name for _, attrs in tags for name in attrs if name == "style" or name.startswith("on")]
     labelled = {attrs.get("for") for tag, attrs in tags if tag == "label"}
     assert {attrs["id"] for tag, attrs in tags if tag in ("input", "select")} - labelled == {"show"}  # inside its label
-    spanish = script[script.index("const SPANISH") : script.index("};")]
-    keys = set(re.findall(r"^  (\w+):", spanish, re.MULTILINE))
-    assert keys == {attrs["data-say"] for _, attrs in tags if "data-say" in attrs}

@@ -351,9 +351,11 @@ class TestPages:
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cache-control"] == "no-store"
 
-    def test_the_setup_page_holds_no_secret(self, api: Api):
-        """Its token stays behind the # and is sent in a body only."""
-        page = api.get(None, "/setup")
+    @pytest.mark.parametrize("path", ["/setup", "/welcome", "/reset"])
+    def test_the_pages_behind_a_link_hold_no_secret(self, api: Api, path: str):
+        """Their token stays behind the # and is sent in a body only; no page that follows learns where it came from."""
+        page = api.get(None, path)
+        assert page.headers["referrer-policy"] == "no-referrer"
         assert page.status_code == 200
         assert page.headers["content-security-policy"].startswith(PAGE_POLICY)
         assert "token=" not in page.text

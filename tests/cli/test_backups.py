@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 import migrations
 from migrations import Fit
-from models.access import Permission, Role
+from models.access import Actor, Kind, Permission, Role
 from models.backup.stores import PostgresStore, SqliteStore
 from models.backup.words import sealed_rows
 from models.base import columns, table_of
@@ -32,6 +32,7 @@ from models.checklist import ChecklistItem, PlanSection
 from models.client import Assignment, Client
 from models.database import Database
 from models.engine import make_engine
+from models.invitation import Invitation, InvitationStatus
 from models.ledger import book, merkle
 from models.ledger.action import Action
 from models.legal_hold import LegalHold
@@ -465,6 +466,23 @@ class TestRestoring:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"select set_config('app.agency_id', '{world.agency_id()}', true)")
             assert connection.exec_driver_sql("select count(*) from sessions").scalar_one() == 0
+
+    def test_no_invitation_of_then_lets_anybody_in(self, program: Program, world: World, target: Target) -> None:
+        """One that was taken back since the data were saved is open in them: its link must not work again."""
+        command = Actor.system(world.agency_id(), kind=Kind.COMMAND)
+
+        def invite(db: Workspace) -> UUID:
+            return Invitation.send(db, "noor@harbor.example", [Role.ADVOCATE], "en").id
+
+        asked = world.database.transact(command, invite)
+        folder = backup(program)
+        world.database.transact(command, lambda db: db.claim(Invitation, asked).revoke(db))
+        words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
+        sound(target.restore(folder, newest, *words))
+        with target.world(world) as restored:
+            found = restored.system(lambda db: db.find(Invitation, asked).status(db.now))
+            assert found is InvitationStatus.REVOKED
+            assert not state_faults(restored, "Harbor")
 
     def test_attack_26_a_hold_placed_since_stands_again(self, program: Program, world: World, target: Target) -> None:
         """Its words are lost, it is not: destruction is refused as before, and who placed it still cannot lift it. One

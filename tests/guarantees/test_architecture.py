@@ -31,6 +31,7 @@ REVIEWED = {
     ("UserPatch", "roles"),  # an admin's work; nobody changes her own (models/user.py)
     ("ItemPatchInList", "id"),  # says which of the plan's items is meant; it is found through the walls
     ("ItemPatchInList", "version"),  # the If-Match of an item in a list
+    ("InvitationIn", "roles"),  # an admin's work; none she may not give (models/invitation.py)
     ("PlanIn", "version"),  # of the template, not of the plan
 }
 FORBIDDEN_NAMES = {"id", "agency_id", "role", "roles", "owner", "owner_id", "version", "seal_rev", "created_by_id"}
@@ -132,7 +133,8 @@ class TestOnlyOnePlace:
 
         waiting = {r.endpoint.__name__ for r in routes if inspect.iscoroutinefunction(r.endpoint)}
         hashing = {"create_session", "refresh_session", "create_setup", "update_password"}
-        assert waiting == hashing | {"search_clients"}
+        hashing |= {"create_acceptance", "create_completion"}
+        assert waiting == hashing | {"create_password_reset", "search_clients"}
         assert all(resource.router.route_class is Door for resource in RESOURCES)
 
 

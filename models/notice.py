@@ -1,0 +1,99 @@
+"""What the house tells a person of the staff: that something of a kind happened, and to which row; never about whom."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.base import ID, INSTANT, AgencyRecord, choice, columns, id_field, instant_field, table_of, within
+from models.mail import queue_notices
+from models.rows import Change, Insert, Query
+
+if TYPE_CHECKING:
+    from models.workspace import Workspace
+
+KEPT = timedelta(days=90)
+
+
+class NoticeKind(StrEnum):
+    """What somebody is told. Each has its words in api/notice_words.py."""
+
+    INVITATION_ACCEPTED = "invitation_accepted"
+    INVITATION_UNSENT = "invitation_unsent"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind's name
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind's name
+    PASSWORD_RESET_STARTED = "password_reset_started"  # noqa: S105 - a kind's name
+
+
+class Notice(AgencyRecord, table=True):
+    """One person told one thing. `object_id` is the row it is about, if any, and never a client's id: a notice names
+    nobody, and what it leads to is asked for through the walls."""
+
+    __tablename__ = "notices"
+    machinery: ClassVar[bool] = True
+    __table_args__ = (
+        within("user_id", "users"),
+        sa.Index("ix_notices_user", "agency_id", "user_id", "created_at", "id"),
+    )
+
+    user_id: UUID = id_field()
+    kind: NoticeKind = Field(sa_type=choice(NoticeKind))
+    object_id: UUID | None = id_field(default=None)
+    created_at: datetime = instant_field()
+    read_at: datetime | None = instant_field(default=None)
+
+
+_N = columns(Notice)
+_ADD = Insert(Notice)
+_MINE: Any = _N.user_id == sa.bindparam("user_id", type_=ID, required=True)
+_ONE: Any = _N.id == sa.bindparam("notice_id", type_=ID, required=True)
+_AT: Any = sa.bindparam("at", type_=INSTANT, required=True)
+_ROW = (_N.id, _N.kind, _N.object_id, _N.created_at, _N.read_at)
+
+
+_EDGE = sa.tuple_(sa.bindparam("before", type_=INSTANT, required=True), sa.bindparam("edge", type_=ID, required=True))
+_MOST: Any = sa.bindparam("most", type_=sa.Integer, required=True)
+
+
+def _page(*more: Any) -> Query:
+    newest = sa.select(*_ROW).where(_MINE, sa.tuple_(_N.created_at, _N.id) < _EDGE, *more)
+    return Query(newest.order_by(_N.created_at.desc(), _N.id.desc()).limit(_MOST))
+
+
+_ALL, _UNREAD = _page(), _page(_N.read_at.is_(None))
+_FIND = Query(sa.select(*_ROW).where(_MINE, _ONE))
+_READ = Change(sa.update(table_of(Notice)).where(_MINE, _ONE, _N.read_at.is_(None)).values(read_at=_AT))
+_FORGET = Change(sa.delete(table_of(Notice)).where(_N.created_at < _AT))
+
+
+def tell(db: "Workspace", user_ids: Iterable[UUID], kind: NoticeKind, object_id: UUID | None = None) -> None:
+    """Tell people of this agency, once each, in the transaction that is the reason, and send each a mail that says only
+    that there is something. `object_id` is never a client's."""
+    told = list(dict.fromkeys(user_ids))
+    for user_id in told:
+        row = {"user_id": user_id, "kind": kind, "object_id": object_id, "created_at": db.now}
+        db.insert(_ADD, [row])
+    queue_notices(db, told)
+
+
+def notices_of(
+    db: "Workspace", user_id: UUID, most: int, before: tuple[datetime, UUID], *, unread: bool = False
+) -> list[Any]:
+    """A person's notices (id, kind, object_id, created_at, read_at) before a moment, newest first, at most so many."""
+    moment, edge = before
+    return db.rows(_UNREAD if unread else _ALL, user_id=user_id, before=moment, edge=edge, most=most)
+
+
+def mark_read(db: "Workspace", user_id: UUID, notice_id: UUID) -> Any:
+    """The notice, read from now on; the first reading counts. NotFound when it is not hers."""
+    db.change(_READ, user_id=user_id, notice_id=notice_id, at=db.now)
+    return db.one(_FIND, user_id=user_id, notice_id=notice_id)
+
+
+def forget_old(db: "Workspace") -> int:
+    """Drop notices older than 90 days, read or not. Returns how many."""
+    return db.change(_FORGET, at=db.now - KEPT)
