@@ -34,6 +34,7 @@ from api.settings import Environment, Settings
 from models import letters, mail
 from models.access import PLATFORM, Actor
 from models.database import Unit
+from models.mail import MailKind
 from models.notice import NoticeKind, tell
 from models.user import User
 from tests.api.contract import done, good
@@ -527,7 +528,12 @@ class TestOutbox:
         told(world, "ana")
         assert world.system(mail.take, "Lighthouse") is None
         assert world.database.transact(Actor.system(PLATFORM), mail.waiting) == [world.agency_id()]
-        assert world.database.transact(Actor.system(PLATFORM), mail.take) is None
+        platform = Actor.system(PLATFORM)
+        assert world.database.transact(platform, mail.take) is None
+        world.database.transact(platform, lambda db: mail.queue(db, MailKind.PASSWORD_RESET, PLATFORM))
+        held = world.database.transact(platform, mail.take)
+        assert held is not None
+        assert held.object_id == PLATFORM
 
 
 class TestService:
