@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -75,12 +75,15 @@ class User(AgencyRecord, table=True):
         password_hash: str,
         *,
         must_change_password: bool,
+        user_id: UUID | None = None,
         language: str = "en",
     ) -> "User":
-        """A new person with a sign-in. Raises Conflict('email-taken') when the address has one already, anywhere."""
+        """A new person with a sign-in. `user_id` is the one her password's hash was made for. Raises
+        Conflict('email-taken') when the address has one already, anywhere."""
         user = db.create(
             cls,
             Action.USER_CREATED,
+            id=user_id or uuid4(),
             email=email,
             display_name=display_name,
             roles=joined(roles),

@@ -70,8 +70,8 @@ class Workspace:
         if permission is None:
             self.reach = Reach.AGENCY if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
             return
-        if not actor.may(permission):
-            raise Forbidden("password-change-required" if actor.must_change_password else None)
+        if (refusal := actor.refusal(permission, self.now)) is not None:
+            raise refusal
         self.reach = actor.reach(permission)
 
     @contextmanager
