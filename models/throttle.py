@@ -18,7 +18,7 @@ from sqlmodel import Field
 
 from models.access import PLATFORM
 from models.base import BYTES, INSTANT, Record, columns, id_field, instant_field, table_of
-from models.errors import TooManyTries
+from models.errors import TooManyTries, Unavailable
 from models.rows import Change, Insert, Query
 
 if TYPE_CHECKING:
@@ -219,9 +219,11 @@ def _locked(db: "Workspace", bucket: bytes) -> Bucket:
     """The count, locked until the unit ends; begun if it is not there. Buckets are taken in one order: network, then
     account and network, then account."""
     row = {"bucket": bucket, "since": db.now, "closed_until": db.now, "touched_at": db.now}
-    db.insert(_ADD, [row])
-    found = db.one(_LOCK, bucket=bucket)
-    return Bucket(found.failures, found.waits, found.since, found.closed_until)
+    for _ in range(5):  # somebody who got in may take the row away between the two
+        db.insert(_ADD, [row])
+        if found := db.rows(_LOCK, bucket=bucket):
+            return Bucket(found[0].failures, found[0].waits, found[0].since, found[0].closed_until)
+    raise Unavailable
 
 
 def _keep(db: "Workspace", bucket: bytes, now: Bucket) -> None:
