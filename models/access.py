@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
-from models.errors import Forbidden
-
 #: The agency of things that belong to no agency: the template library, the set-up link. It has no clients.
 PLATFORM = UUID(int=0)
 
@@ -172,16 +170,10 @@ class Actor:
             return False
         return any(permission in GRANTS[role] for role in self.roles)
 
-    def refusal(self, permission: Permission, now: datetime) -> Forbidden | None:
-        """Why not; None when she may. A session without any factor is one of a demo that asks for none, or may only
-        enrol: there is nothing to show again."""
-        if not self.may(permission):
-            if self.must_change_password:
-                return Forbidden("password-change-required")
-            return Forbidden("second-factor-enrolment-required" if self.must_enrol else None)
-        if permission in STEP_UP and self.factor_at is not None and now - self.factor_at > STEP_UP_WITHIN:
-            return Forbidden("step-up-required")
-        return None
+    def must_prove(self, permission: Permission, now: datetime) -> bool:
+        """True when a second factor has to be shown again first. A session without any is one of a demo that asks for
+        none, or may only enrol: there is nothing to show."""
+        return permission in STEP_UP and self.factor_at is not None and now - self.factor_at > STEP_UP_WITHIN
 
     def reach(self, permission: Permission) -> Reach:
         """How far this permission reaches: the widest of the roles granting it. Roles never lend each other sight."""

@@ -61,6 +61,12 @@ class FactorReset(AgencyRecord, table=True):
         tell(db, [user_id], NoticeKind.FACTOR_RESET_STARTED, made.id)
         return made
 
+    @classmethod
+    def claim_of(cls, db: "Workspace", reset_id: UUID) -> "FactorReset":
+        """The reset, locked for change; first the person, as whoever changes her factor does."""
+        db.claim(User, db.find(cls, reset_id).user_id)
+        return db.claim(cls, reset_id)
+
     def approve(self, db: "Workspace") -> None:
         """Take the factor and its recovery codes away and sign her out everywhere. Neither she nor whoever started it
         can. Doing it twice changes nothing."""
@@ -87,9 +93,16 @@ class FactorReset(AgencyRecord, table=True):
             raise Conflict("factor-reset-closed")
 
 
+def close_open(db: "Workspace", user_id: UUID) -> None:
+    """Her factor changed in another way: what was asked for before that must not take the new one away."""
+    for row in db.rows(_OPEN, user_id=user_id, at=db.now):
+        db.claim(FactorReset, row.id).withdraw(db)
+
+
 def reset_from_the_machine(db: "Workspace", user_id: UUID) -> bool:
     """The same at once, by whoever runs the installation: for an agency with one admin. Whether there was a factor."""
     gone = factor.remove(db, user_id, Action.FACTOR_RESET)
+    close_open(db, user_id)
     end_sessions(db, user_id)
     if gone:
         tell(db, [user_id], NoticeKind.FACTOR_RESET)

@@ -52,8 +52,8 @@ class SignInThrottle(Record, table=True):
     bucket: bytes = Field(sa_type=BYTES, primary_key=True)
     failures: int = 0
     waits: int = 0
-    since: datetime = instant_field()
-    closed_until: datetime = instant_field()
+    began_at: datetime = instant_field()
+    open_at: datetime = instant_field()
     touched_at: datetime = instant_field()
 
 
@@ -80,17 +80,17 @@ class Bucket:
 
     failures: int
     waits: int
-    since: datetime
-    closed_until: datetime
+    began_at: datetime
+    open_at: datetime
 
     def after_failure(self, now: datetime) -> "Bucket":
         """One failure more: five within a minute begin a wait, each one after that a wait twice as long."""
-        quiet = now - max(self.since, self.closed_until) > QUIET
+        quiet = now - max(self.began_at, self.open_at) > QUIET
         waits = 0 if quiet else self.waits
-        fresh = now - self.since > MINUTE
-        failures, since = (1, now) if fresh else (self.failures + 1, self.since)
+        fresh = now - self.began_at > MINUTE
+        failures, began_at = (1, now) if fresh else (self.failures + 1, self.began_at)
         if not waits and failures < AT_ONCE:
-            return Bucket(failures, waits, since, self.closed_until)
+            return Bucket(failures, waits, began_at, self.open_at)
         wait = min(FIRST_WAIT << min(waits, 10), LONGEST_WAIT)
         return Bucket(0, waits + 1, now, now + timedelta(seconds=wait))
 
@@ -140,8 +140,8 @@ def begin(db: "Workspace", account: bytes, network: bytes, token: str | None, *,
         _count_source(db, source)
     pair = tag(b"device", _hash(device)) if device else tag(b"pair", account, network)
     before = _locked(db, pair)
-    if before.closed_until > db.now:
-        raise TooManyTries(_seconds(before.closed_until - db.now))
+    if before.open_at > db.now:
+        raise TooManyTries(_seconds(before.open_at - db.now))
     _keep(db, pair, before.after_failure(db.now))
     return Try(account, pair, source, before, guarded, device)
 
@@ -150,9 +150,9 @@ def failed(db: "Workspace", tried: Try, weight: int = 1) -> bool:
     """It failed: one more in a row for the account. True when with it the account is guarded from now on."""
     bucket = db.vault.service.throttle_tag(b"account", tried.account)
     row = _locked(db, bucket)
-    stale = db.now - row.since > KEPT
+    stale = db.now - row.began_at > KEPT
     so_far = 0 if stale else row.failures
-    _keep(db, bucket, Bucket(so_far + weight, 0, db.now, row.closed_until))
+    _keep(db, bucket, Bucket(so_far + weight, 0, db.now, row.open_at))
     return so_far < GUARDED <= so_far + weight
 
 
@@ -197,16 +197,16 @@ def forget_old(db: "Workspace") -> int:
 
 def _failures_in_a_row(db: "Workspace", account: bytes) -> int:
     found = db.rows(_LOOK, bucket=db.vault.service.throttle_tag(b"account", account))
-    return found[0].failures if found and db.now - found[0].since <= KEPT else 0
+    return found[0].failures if found and db.now - found[0].began_at <= KEPT else 0
 
 
 def _count_source(db: "Workspace", source: bytes) -> None:
     row = _locked(db, source)
-    over = db.now - row.since > SOURCE_WINDOW
-    failures, since = (0, db.now) if over else (row.failures, row.since)
+    over = db.now - row.began_at > SOURCE_WINDOW
+    failures, began_at = (0, db.now) if over else (row.failures, row.began_at)
     if failures >= SOURCE_MOST:
-        raise TooManyTries(_seconds(since + SOURCE_WINDOW - db.now))
-    _keep(db, source, Bucket(failures + 1, 0, since, row.closed_until))
+        raise TooManyTries(_seconds(began_at + SOURCE_WINDOW - db.now))
+    _keep(db, source, Bucket(failures + 1, 0, began_at, row.open_at))
 
 
 def _give_back_source(db: "Workspace", tried: Try) -> None:
@@ -218,18 +218,17 @@ def _give_back_source(db: "Workspace", tried: Try) -> None:
 def _locked(db: "Workspace", bucket: bytes) -> Bucket:
     """The count, locked until the unit ends; begun if it is not there. Buckets are taken in one order: network, then
     account and network, then account."""
-    row = {"bucket": bucket, "since": db.now, "closed_until": db.now, "touched_at": db.now}
+    row = {"bucket": bucket, "began_at": db.now, "open_at": db.now, "touched_at": db.now}
     for _ in range(5):  # somebody who got in may take the row away between the two
         db.insert(_ADD, [row])
         if found := db.rows(_LOCK, bucket=bucket):
-            return Bucket(found[0].failures, found[0].waits, found[0].since, found[0].closed_until)
+            return Bucket(found[0].failures, found[0].waits, found[0].began_at, found[0].open_at)
     raise Unavailable
 
 
 def _keep(db: "Workspace", bucket: bytes, now: Bucket) -> None:
-    db.change(
-        _SET, bucket=bucket, failures=now.failures, waits=now.waits, since=now.since, until=now.closed_until, at=db.now
-    )
+    counts = {"failures": now.failures, "waits": now.waits}
+    db.change(_SET, bucket=bucket, began_at=now.began_at, open_at=now.open_at, at=db.now, **counts)
 
 
 def _new_token(db: "Workspace", account: bytes) -> str:
@@ -251,7 +250,7 @@ _BUCKET: Any = sa.bindparam("bucket", required=True)
 _TOKEN: Any = sa.bindparam("token_hash", required=True)
 _ACCOUNT: Any = sa.bindparam("account", required=True)
 _ADD, _ADD_DEVICE = Insert(SignInThrottle, unless_there=True), Insert(KnownDevice, unless_there=True)
-_COUNTS = sa.select(_T.failures, _T.waits, _T.since, _T.closed_until).where(_T.bucket == _BUCKET)
+_COUNTS = sa.select(_T.failures, _T.waits, _T.began_at, _T.open_at).where(_T.bucket == _BUCKET)
 _LOOK, _LOCK = Query(_COUNTS), Query(_COUNTS.with_for_update())
 _SET = Change(
     sa.update(table_of(SignInThrottle))
@@ -259,8 +258,8 @@ _SET = Change(
     .values(
         failures=sa.bindparam("failures", type_=sa.Integer, required=True),
         waits=sa.bindparam("waits", type_=sa.Integer, required=True),
-        since=sa.bindparam("since", type_=INSTANT, required=True),
-        closed_until=sa.bindparam("until", type_=INSTANT, required=True),
+        began_at=sa.bindparam("began_at", type_=INSTANT, required=True),
+        open_at=sa.bindparam("open_at", type_=INSTANT, required=True),
         touched_at=sa.bindparam("at", type_=INSTANT, required=True),
     )
 )

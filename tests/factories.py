@@ -19,7 +19,7 @@ from models import factor
 from models.access import GRANTS, PLATFORM, Actor, Kind, Permission
 from models.destruction import Destruction, DestructionReason, Extent
 from models.factor import Factor
-from models.factor_reset import FactorReset
+from models.factor_reset import FactorReset, close_open
 from models.ledger.action import Action
 from models.legal_hold import LegalHold
 from models.notice import NoticeKind, tell
@@ -337,11 +337,16 @@ def enrolled(world: World, who: str, user_id: UUID | None = None) -> str:
 
 
 def _without_factors(scene: Scene) -> None:
-    """What a scene before this one enrolled: everybody signs in with a password alone again."""
-    for who, (place, _) in PEOPLE.items():
-        if place == PEOPLE[scene.who][0]:
-            user_id = scene.api.world.people[who].actor.id
-            scene.api.world.system(lambda db, i=user_id: factor.remove(db, i, Action.FACTOR_REMOVED), place)  # type: ignore[misc]
+    """What a scene before this one enrolled or asked for: everybody signs in with a password alone again."""
+
+    def work(db: Workspace) -> None:
+        for who, (place, _) in PEOPLE.items():
+            if place == PEOPLE[scene.who][0]:
+                user_id = scene.api.world.people[who].actor.id
+                close_open(db, user_id)
+                factor.remove(db, user_id, Action.FACTOR_REMOVED)
+
+    scene.api.world.system(work, PEOPLE[scene.who][0])
 
 
 def _link(scene: Scene) -> None:

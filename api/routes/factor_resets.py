@@ -78,7 +78,7 @@ def list_factor_resets(
 def approve_factor_reset(reset_id: UUID, db: Annotated[Workspace, Can(Permission.FACTOR_RESET)]) -> FactorResetOut:
     """Her second factor and recovery codes are gone and her sessions end; with her password she can only set up a new
     one. Neither she nor whoever started it can approve."""
-    reset = db.claim(FactorReset, reset_id)
+    reset = FactorReset.claim_of(db, reset_id)
     reset.approve(db)
     db.flush()
     return FactorResetOut.of(reset)
@@ -87,7 +87,7 @@ def approve_factor_reset(reset_id: UUID, db: Annotated[Workspace, Can(Permission
 @router.delete("/second-factor-resets/{reset_id}", status_code=204, summary="Stop the reset of a second factor")
 def withdraw_factor_reset(reset_id: UUID, db: Annotated[Workspace, Can(Permission.FACTOR_KEEP)]) -> None:
     """It was a mistake, or it was not she who asked. Any admin can stop it, and she whose factor it is."""
-    reset = db.claim(FactorReset, reset_id)
+    reset = FactorReset.claim_of(db, reset_id)
     if reset.user_id != db.actor.id and not db.actor.may(Permission.FACTOR_RESET):
         raise NotFound
     reset.withdraw(db)

@@ -9,12 +9,12 @@ from fastapi import APIRouter
 
 from api.door import Door
 from api.gate import Can, Errand
-from api.routes.sessions import Code
-from api.shapes import In, Out
+from api.shapes import Code, In, Out
 from models import factor, recovery
 from models.access import Permission
 from models.errors import Conflict
 from models.factor import Factor, FactorKind
+from models.factor_reset import close_open
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
 from models.session import end_sessions, proved, unproved
@@ -81,6 +81,7 @@ def confirm_second_factor(
     """With the code the app shows now. From here on every sign-in asks for one; all other sessions of the caller end,
     and ten recovery codes are shown."""
     codes = factor.confirm(db, db.actor.id, body.totp_code)
+    close_open(db, db.actor.id)
     end_sessions(db, db.actor.id, keep=db.actor.session_id)
     if db.actor.session_id is not None:
         proved(db, db.actor.session_id, "totp")
@@ -94,6 +95,7 @@ def delete_second_factor(db: Annotated[Workspace, Can(Permission.FACTOR_UPDATE)]
     this session can do nothing but set up a new one."""
     if not factor.remove(db, db.actor.id, Action.FACTOR_REMOVED):
         raise Conflict("no-second-factor")
+    close_open(db, db.actor.id)
     end_sessions(db, db.actor.id, keep=db.actor.session_id)
     if db.actor.session_id is not None:
         unproved(db, db.actor.session_id)

@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 
 from api.door import Door
 from api.gate import Anyone, Can, Errand, Front
-from api.shapes import Email, In, Out
+from api.shapes import Code, Email, In, Out
 from api.sign_in import Shown, shown_again, sign_in
 from models import factor
 from models.access import Permission
@@ -23,7 +23,6 @@ from models.workspace import Workspace
 router = APIRouter(prefix="/sessions", tags=["sign-in"], route_class=Door)
 
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{3} ?[0-9]{3}$")]
 
 
 class SessionIn(In):

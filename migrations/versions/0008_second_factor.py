@@ -28,9 +28,7 @@ def upgrade() -> None:
     with unforced("agencies", "sessions"):  # a demo does without; everybody else enrols before anything else
         op.execute(sa.text("update agencies set second_factor = 'optional' where demo = :yes").bindparams(yes=True))
         demos = "select agency_id from agencies where second_factor = 'optional'"
-        op.execute(
-            sa.text(f"update sessions set must_enrol = :no where agency_id in ({demos})").bindparams(no=False)
-        )
+        op.execute(sa.text(f"update sessions set must_enrol = :no where agency_id in ({demos})").bindparams(no=False))
     op.create_table(
         "factors",
         sa.Column("agency_id", types.ID, nullable=False),
@@ -89,8 +87,8 @@ def upgrade() -> None:
         sa.Column("bucket", sa.LargeBinary(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("waits", sa.Integer(), nullable=False),
-        sa.Column("since", types.INSTANT, nullable=False),
-        sa.Column("closed_until", types.INSTANT, nullable=False),
+        sa.Column("began_at", types.INSTANT, nullable=False),
+        sa.Column("open_at", types.INSTANT, nullable=False),
         sa.Column("touched_at", types.INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("agency_id", "bucket", name=op.f("pk_sign_in_throttles")),
         sqlite_with_rowid=False,

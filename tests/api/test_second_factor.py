@@ -306,7 +306,9 @@ class TestSignIn:
         for word in (secret, token, codes[0], codes[0].replace("-", ""), codes[5]):
             assert word not in said
 
-    @pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "", "  123456", "\uff11\uff12\uff13\uff14\uff15\uff16", 123456])
+    @pytest.mark.parametrize(
+        "code", ["12345", "1234567", "12345a", "", "  123456", "\uff11\uff12\uff13\uff14\uff15\uff16", 123456]
+    )
     def test_what_is_no_code_is_422(self, api: Api, code: Any) -> None:
         """Six digits, with a space in the middle if one likes."""
         problem(sign_in(api, totp_code=code), 422, "invalid", "/totp_code")
@@ -438,6 +440,16 @@ class TestResets:
             done(api.delete("ben", f"/v1/second-factor-resets/{reset}"))
         problem(api.put("sol", f"/v1/second-factor-resets/{reset}/approval"), 409, "factor-reset-closed")
         good(api.post("ada", f"/v1/users/{ben}/second-factor-reset"), 201)
+
+    def test_a_new_factor_ends_it(self, api: Api) -> None:
+        """She found her phone, or set up another: a reset asked for before takes nothing away."""
+        self.hire(api, "sol")
+        ben = api.world.people["ben"].actor.id
+        proven(api, "ben")
+        reset = good(api.post("ada", f"/v1/users/{ben}/second-factor-reset"), 201)["id"]
+        secret = good(api.post("ben", "/v1/me/second-factor"), 201)["secret"]
+        good(_confirm(api, code_of(secret), "ben"))
+        problem(api.put("sol", f"/v1/second-factor-resets/{reset}/approval"), 409, "factor-reset-closed")
 
     def test_a_day_and_it_is_over(self, api: Api) -> None:
         """A forgotten reset approves nothing."""

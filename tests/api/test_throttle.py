@@ -42,7 +42,7 @@ def later(urls: Urls, by: timedelta) -> None:
     table = table_of(SignInThrottle)
     with behind(urls.superuser) as connection:
         for row in connection.execute(sa.select(table)).all():
-            moved = {name: getattr(row, name) - by for name in ("since", "closed_until", "touched_at")}
+            moved = {name: getattr(row, name) - by for name in ("began_at", "open_at", "touched_at")}
             connection.execute(sa.update(table).where(table.c.bucket == row.bucket).values(**moved))
 
 
@@ -67,9 +67,9 @@ class TestBucket:
         waits = []
         for _ in range(20):
             bucket = bucket.after_failure(now)
-            if bucket.closed_until > now:
-                waits.append((bucket.closed_until - now).total_seconds())
-                now = bucket.closed_until
+            if bucket.open_at > now:
+                waits.append((bucket.open_at - now).total_seconds())
+                now = bucket.open_at
         assert len(waits) == 20 - AT_ONCE + 1
         assert waits[:6] == [30, 60, 120, 240, 480, 900]
         assert set(waits[5:]) == {LONGEST_WAIT}
@@ -79,7 +79,7 @@ class TestBucket:
         now, bucket = START, Bucket(0, 0, START, START)
         for _ in range(40):
             bucket = bucket.after_failure(now)
-            assert bucket.closed_until <= now
+            assert bucket.open_at <= now
             now += timedelta(seconds=16)
 
     def test_an_hour_of_quiet_begins_anew(self) -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jose import jwt
 
+from api import log
 from api.passwords import HASHES
 from api.tokens import AUDIENCE, ISSUER
 from models.base import table_of
@@ -356,6 +357,7 @@ class TestMoreForgery:
 
     def test_attack_68_no_token_is_logged(self, forge: Forge, capfd: pytest.CaptureFixture[str]):
         """Good, forged, in a header or an address: not in the log, the ledger, or an answer."""
+        log.configure("DEBUG")  # onto the standard error that capfd reads
         api = forge.api
         forged = forge({"alg": "none"})
         body = good(api.post(None, "/v1/sessions", {"email": "ana@harbor.example", "password": PASSWORD}), 201)
