@@ -31,6 +31,8 @@ from tests.world import PASSWORD, PEOPLE, TEMPLATE, World
 
 #: Path parameters whose rows belong to a client: invisible to an advocate who is not assigned to her.
 OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "release_id", "review_id", "assignment_id"})
+#: Whose second factor stays set up, once it was: nobody signs in as her with a password alone.
+ENROLS = "sol"
 NEW_PASSWORD = "seven gulls over the long pier"
 
 
@@ -154,7 +156,6 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
         "session_id": session["id"],
     }
     scene.ids["reset_id"] = str(uuid4())
-    _without_factors(scene)
     _lay_to_rest(scene)
     _told(scene)
     return scene
@@ -286,16 +287,16 @@ def _renew(scene: Scene) -> None:
     scene.bodies["refresh"] = {"refresh_token": scene.made(answer)["refresh_token"]}
 
 
-def _begin_factor(scene: Scene) -> None:
-    begun = scene.made(scene.api.post(scene.who, "/v1/me/second-factor"))
+def _begin_factor(scene: Scene, who: str = "ada") -> None:
+    begun = scene.made(scene.api.post(who, "/v1/me/second-factor"))
     scene.bodies["code"] = code_of(begun["secret"])
     scene.bodies["secret"] = begun["secret"]
 
 
 def _confirm_factor(scene: Scene) -> None:
-    _begin_factor(scene)
+    _begin_factor(scene, ENROLS)
     body = {"totp_code": scene.bodies["code"]}
-    scene.made(scene.api.put(scene.who, "/v1/me/second-factor/confirmation", body))
+    scene.made(scene.api.put(ENROLS, "/v1/me/second-factor/confirmation", body))
     scene.bodies["code"] = code_of(scene.bodies["secret"], 1)  # the first is used up
 
 
@@ -303,19 +304,29 @@ def _code(scene: Scene) -> dict[str, str]:
     return {"totp_code": scene.bodies.get("code", "000000")}
 
 
-def _bens_factor(scene: Scene) -> None:
-    """Ben has a second factor, whoever asks."""
-    ben = UUID(scene.ids["user_id"])
-    enrolled(scene.api.world, "ben", ben)
+def _lost(scene: Scene, who: str) -> UUID:
+    """Somebody with a second factor, whose reset nobody has asked for."""
+    user_id = scene.api.world.people[who].actor.id
+    scene.api.world.system(lambda db: close_open(db, user_id))
+    if not scene.api.world.system(lambda db: factor.is_enrolled(db, user_id)):
+        enrolled(scene.api.world, who)
+    return user_id
 
 
-def _bens_reset(scene: Scene) -> None:
-    """Somebody else has started to reset it."""
-    _bens_factor(scene)
-    started = Actor(scene.api.world.people["ben"].actor.agency_id, uuid4(), kind=Kind.COMMAND)
-    ben = UUID(scene.ids["user_id"])
-    reset_id = scene.api.world.database.transact(started, lambda db: FactorReset.start(db, ben).id)
-    scene.ids["reset_id"] = str(reset_id)
+def _lost_by(who: str) -> Callable[[Scene], None]:
+    return lambda scene: scene.ids.update(user_id=str(_lost(scene, who)))
+
+
+def _reset_of(who: str) -> Callable[[Scene], None]:
+    """Somebody else has started it. Each recipe has a person of her own: other requests may be made in between."""
+
+    def start(scene: Scene) -> None:
+        user_id = _lost(scene, who)
+        starter = Actor(scene.api.world.people[who].actor.agency_id, uuid4(), kind=Kind.COMMAND)
+        made = scene.api.world.database.transact(starter, lambda db: FactorReset.start(db, user_id).id)
+        scene.ids["reset_id"] = str(made)
+
+    return start
 
 
 def code_of(secret: str, ahead: int = 0) -> str:
@@ -334,19 +345,6 @@ def enrolled(world: World, who: str, user_id: UUID | None = None) -> str:
         return secret
 
     return world.system(work, PEOPLE[who][0])
-
-
-def _without_factors(scene: Scene) -> None:
-    """What a scene before this one enrolled or asked for: everybody signs in with a password alone again."""
-
-    def work(db: Workspace) -> None:
-        for who, (place, _) in PEOPLE.items():
-            if place == PEOPLE[scene.who][0]:
-                user_id = scene.api.world.people[who].actor.id
-                close_open(db, user_id)
-                factor.remove(db, user_id, Action.FACTOR_REMOVED)
-
-    scene.api.world.system(work, PEOPLE[scene.who][0])
 
 
 def _link(scene: Scene) -> None:
@@ -396,21 +394,21 @@ RECIPES: dict[str, Recipe] = {
     "POST /v1/sessions": Recipe(_credentials),
     "POST /v1/sessions/refresh": Recipe(lambda s: s.bodies.get("refresh", {"refresh_token": "wpr_x"}), _renew),
     "GET /v1/sessions": Recipe(),
-    "PUT /v1/sessions/current/second-factor": Recipe(_code, _confirm_factor),
+    "PUT /v1/sessions/current/second-factor": Recipe(_code, _confirm_factor, who=ENROLS),
     "DELETE /v1/sessions/current": Recipe(),
     "DELETE /v1/sessions/{session_id}": Recipe(who="ana"),
     "GET /v1/me": Recipe(),
     "PATCH /v1/me": Recipe(lambda s: {"display_name": s.words("Ana")}),
     # Two units: the old hash and the names are read before argon2 runs outside the lane, then the new hash is kept.
     "PUT /v1/me/password": Recipe(lambda s: {"current_password": PASSWORD, "new_password": NEW_PASSWORD}, entries=2),
-    "POST /v1/me/second-factor": Recipe(),
-    "PUT /v1/me/second-factor/confirmation": Recipe(_code, _begin_factor),
-    "DELETE /v1/me/second-factor/confirmation": Recipe(before=_confirm_factor),
-    "POST /v1/me/recovery-codes": Recipe(before=_confirm_factor),
-    "POST /v1/users/{user_id}/second-factor-reset": Recipe(before=_bens_factor),
+    "POST /v1/me/second-factor": Recipe(who=ENROLS),
+    "PUT /v1/me/second-factor/confirmation": Recipe(_code, _begin_factor, who="ada"),
+    "DELETE /v1/me/second-factor/confirmation": Recipe(before=_confirm_factor, who=ENROLS),
+    "POST /v1/me/recovery-codes": Recipe(before=_confirm_factor, who=ENROLS),
+    "POST /v1/users/{user_id}/second-factor-reset": Recipe(before=_lost_by(ENROLS)),
     "GET /v1/second-factor-resets": Recipe(),
-    "PUT /v1/second-factor-resets/{reset_id}/approval": Recipe(before=_bens_reset),
-    "DELETE /v1/second-factor-resets/{reset_id}": Recipe(before=_bens_reset, who="ada"),
+    "PUT /v1/second-factor-resets/{reset_id}/approval": Recipe(before=_reset_of("ben")),
+    "DELETE /v1/second-factor-resets/{reset_id}": Recipe(before=_reset_of("aud"), who="ada"),
     # The platform's log says that the link was used, the new agency's that it was founded.
     "POST /v1/setup": Recipe(_found, _link, entries=2),
     "GET /v1/notices": Recipe(),
