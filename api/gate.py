@@ -97,7 +97,7 @@ class Errand:
     """An `async` route's way to the rows: units of work for the person who asks, each checked anew."""
 
     def __init__(self, front: Front, lane: Lane, claims: Claims, permission: Permission) -> None:
-        self.passwords, self.claims, self.meter = front.passwords, claims, front.meter
+        self.front, self.passwords, self.claims, self.meter = front, front.passwords, claims, front.meter
         self._lane, self._origin, self._permission = lane, front.origin, permission
         self.actor: Actor | None = None
 

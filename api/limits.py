@@ -5,8 +5,8 @@ nothing resets, and a key that was left alone is the same as one that never was.
 
 It lives in this process, because the answer must cost microseconds and a refusal no database work: with N processes a
 limit is up to N times as high, and a restart forgets. Only the event loop comes here, so nothing is locked. What has to
-hold across processes and restarts (failed sign-ins, counted in the database for each account and known device) is to
-stand beside this, not in it.
+hold across processes and restarts (failed sign-ins, for each account and known device) is counted in the database,
+behind this: models/throttle.py.
 """
 
 import socket
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from api.metrics import LIMITED
 from api.settings import Settings
 from api.tokens import Claims
-from models.errors import DomainError
+from models.errors import DomainError, TooManyTries
 
 SECOND = 1_000_000_000  # nanoseconds
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -149,31 +149,42 @@ class Meter:
         self.shown = min((wide, narrow), key=lambda quota: quota.left)
 
     @contextmanager
-    def sign_in(self, whose: str) -> Iterator[Attempt]:
+    def sign_in(self, whose: str, device: bytes | None = None) -> Iterator[Attempt]:
         """Room for one failure, by network and by account and network, given back unless it is used. `whose`
-        password is tried: the address that was typed, or the id of somebody signed in who gives hers again.
+        password is tried: the address that was typed, or the id of somebody signed in who gives hers again. A `device`
+        that was given a token of ours has room of its own, whatever its network does.
 
         Taken before the password is looked at, so that tries sent at once are counted too. An address somebody has and
         one nobody has are counted alike, by a tag; nobody is shut out elsewhere. Raises RateLimited.
         """
         limits, network = self._limits, network_of(self._ip)
-        account = (limits.tag(whose), network)
-        self.shown = wide = limits.network.take(network)
-        if not wide.allowed:
-            raise RateLimited(wide)
+        account = (limits.tag(whose), device or network)
+        wide = limits.network if device is None else None
+        if wide is not None:
+            self.shown = wide.take(network)
+            if not self.shown.allowed:
+                raise RateLimited(self.shown)
         self.shown = narrow = limits.account.take(account)
         if not narrow.allowed:
-            limits.network.give_back(network)
+            if wide is not None:
+                wide.give_back(network)
             raise RateLimited(narrow)
-        attempt = Attempt()
+        attempt, refused = Attempt(), 0
         try:
             yield attempt
+        except TooManyTries as error:  # counted in the database: the headers say the same as the refusal
+            refused = error.retry_after
+            raise
         finally:
             if not attempt.failed:
-                limits.network.give_back(network)
                 limits.account.give_back(account)
-            looks = limits.account.look(account), limits.network.look(network)
+                if wide is not None:
+                    wide.give_back(network)
+            looks = [limits.account.look(account), *([wide.look(network)] if wide is not None else [])]
             self.shown = min(looks, key=lambda quota: quota.left)
+            if refused:
+                self.shown = Quota(limits.account, allowed=False, left=0, seconds=refused)
+                LIMITED.labels(limits.account.name).inc()
 
 
 def network_of(ip: str | None) -> bytes:

@@ -4,6 +4,28 @@ from models.notice import NoticeKind
 
 N = NoticeKind
 TITLES: dict[NoticeKind, dict[str, str]] = {
+    N.FACTOR_CONFIRMED: {
+        "en": "A second factor was set up for your sign-in. If that was not you, tell an admin now.",
+        "es": "Se configuró un segundo factor para su acceso. Si no fue usted, avise ahora a quien administra.",
+    },
+    N.FACTOR_REMOVED: {
+        "en": "The second factor of your sign-in was removed. If that was not you, tell an admin now.",
+        "es": "Se quitó el segundo factor de su acceso. Si no fue usted, avise ahora a quien administra.",
+    },
+    N.FACTOR_RESET: {
+        "en": "Your second factor was reset and you were signed out everywhere. If you did not ask for it, tell "
+        "another "
+        "admin now.",
+        "es": "Se restableció su segundo factor y se cerraron todas sus sesiones. Si no lo pidió, avise ahora a otra "
+        "persona que administre.",
+    },
+    N.FACTOR_RESET_STARTED: {
+        "en": "An admin started a reset of your second factor. If you did not ask for it, stop it, and tell another "
+        "admin.",
+        "es": "Quien administra inició el restablecimiento de su segundo factor. Si no lo pidió, deténgalo y avise a "
+        "otra "
+        "persona que administre.",
+    },
     N.INVITATION_ACCEPTED: {
         "en": "Somebody you invited has accepted.",
         "es": "Una persona que usted invitó ha aceptado.",
@@ -26,6 +48,26 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "en": "An admin started a password reset for you. If you did not ask for it, tell another admin now.",
         "es": "Quien administra inició un cambio de su contraseña. Si usted no lo pidió, avise ahora a otra persona "
         "que administre.",
+    },
+    N.RECOVERY_CODE_USED: {
+        "en": "Somebody signed in as you with a recovery code. If that was not you, tell an admin now.",
+        "es": "Alguien entró en su cuenta con un código de recuperación. Si no fue usted, avise ahora a quien "
+        "administra.",
+    },
+    N.SESSION_STOLEN: {
+        "en": "A sign-in of yours was ended because an old token of it was used again: somebody may have copied it. "
+        "Sign in anew, and change your password if you do not know why.",
+        "es": "Se cerró una de sus sesiones porque se usó otra vez una clave vieja de ella: alguien pudo haberla "
+        "copiado. "
+        "Entre de nuevo y, si no sabe por qué ocurrió, cambie su contraseña.",
+    },
+    N.SIGN_IN_GUARDED: {
+        "en": "There were very many failed tries to sign in as you. Until you sign in, only devices you used before "
+        "and "
+        "recovery codes are let in. If you did not try yourself, change your password.",
+        "es": "Hubo muchísimos intentos fallidos de entrar en su cuenta. Hasta que usted entre, solo se admiten "
+        "equipos "
+        "que ya usó y códigos de recuperación. Si no fue usted, cambie su contraseña.",
     },
 }
 

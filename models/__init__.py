@@ -2,18 +2,20 @@
 
 Machinery, read once, in this order: errors, access, vault, rows, base, kept, ledger, orm, watch, workspace, engine,
 database.
-Words: content. Nouns, one file each: agency, user, session, invitation and password_reset (with
-links, mail, letters), jurisdiction, template, library, client, checklist, review,
-plan, caseload, history, search (with names, search_index), legal_hold, notice, release, rekey, shred, destruction; and
-two that serve the front door: idempotency, setup. Above them all: backup.
+Words: content. Nouns, one file each: agency, user, session, invitation and password_reset (with links, mail, letters),
+jurisdiction, template, library, client, checklist, review, plan, caseload, history, search (with names, search_index),
+legal_hold, notice, release, rekey, shred, destruction, factor (with recovery), factor_reset; and three that serve the
+front door: idempotency, setup, throttle. Above them all: backup.
 Importing this package makes every table known.
 """
 
 import models.caseload
 import models.database
 import models.destruction
+import models.factor_reset
 import models.idempotency
 import models.letters
 import models.notice
 import models.session
-import models.setup  # noqa: F401 - these eight reach every module that holds a table
+import models.setup
+import models.throttle  # noqa: F401 - these ten reach every module that holds a table

@@ -1,6 +1,7 @@
 """Who may do what, on one page: roles, permissions, grants and how far each role sees."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
@@ -39,6 +40,11 @@ class Permission(StrEnum):
     DESTRUCTION_APPROVE = "destruction:approve"
     DESTRUCTION_PROPOSE = "destruction:propose"
     DESTRUCTION_READ = "destruction:read"
+    FACTOR_KEEP = "factor:keep"
+    FACTOR_PROVE = "factor:prove"
+    FACTOR_READ = "factor:read"
+    FACTOR_RESET = "factor:reset"
+    FACTOR_UPDATE = "factor:update"
     HOLD_LIFT = "hold:lift"
     HOLD_PLACE = "hold:place"
     HOLD_READ = "hold:read"
@@ -87,7 +93,7 @@ REACH: dict[Role, Reach] = {
 P = Permission
 EVERYBODY = frozenset(
     {P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.NOTICE_MARK, P.NOTICE_READ, P.PASSWORD_CHANGE}
-    | {P.SESSION_READ, P.SESSION_REVOKE}
+    | {P.FACTOR_KEEP, P.FACTOR_PROVE, P.FACTOR_UPDATE, P.SESSION_READ, P.SESSION_REVOKE}
 )
 
 RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
@@ -102,7 +108,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     | {P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ},
     Role.AGENCY_ADMIN: EVERYBODY
     | BY_TWO
-    | {P.DESTRUCTION_APPROVE, P.HOLD_LIFT}
+    | {P.DESTRUCTION_APPROVE, P.FACTOR_READ, P.FACTOR_RESET, P.HOLD_LIFT}
     | {P.AGENCY_UPDATE, P.AUDIT_READ, P.CANARY_CREATE, P.CANARY_READ, P.TEMPLATE_DRAFT, P.TEMPLATE_PUBLISH}
     | {P.TEMPLATE_READ, P.USER_READ, P.USER_UPDATE}
     | {P.COLLEAGUE_READ, P.INVITATION_READ, P.INVITATION_REVOKE, P.INVITATION_SEND, P.PASSWORD_RESET},
@@ -121,11 +127,17 @@ MAY_GRANT: dict[Role, frozenset[Role]] = {
     Role.AGENCY_ADMIN: frozenset({Role.ADVOCATE, Role.AGENCY_ADMIN, Role.AUDITOR, Role.SUPERVISOR}),
 }
 
-#: What asks for a second factor not older than ten minutes.
-STEP_UP = frozenset({P.INVITATION_SEND, P.PASSWORD_RESET})
-
 #: What a person with a one-time password may do before choosing her own.
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})
+#: What a person who needs a second factor and has none may do before enrolling one.
+BEFORE_FACTOR = BEFORE_OWN_PASSWORD | {P.FACTOR_UPDATE}
+
+#: What asks for a second factor shown within STEP_UP_WITHIN, because a session left open or stolen must not do it.
+STEP_UP = frozenset(
+    {P.AGENCY_UPDATE, P.CANARY_CREATE, P.CANARY_READ, P.DESTRUCTION_APPROVE, P.FACTOR_RESET, P.FACTOR_UPDATE}
+    | {P.HOLD_LIFT, P.INVITATION_SEND, P.PASSWORD_RESET, P.RELEASE_RECORD, P.USER_UPDATE}
+)
+STEP_UP_WITHIN = timedelta(minutes=10)
 
 
 class Kind(StrEnum):
@@ -149,6 +161,8 @@ class Actor:
     session_id: UUID | None = None
     auth: str | None = None
     must_change_password: bool = False
+    must_enrol: bool = False
+    factor_at: datetime | None = None
 
     @classmethod
     def nobody(cls, agency_id: UUID) -> "Actor":
@@ -161,10 +175,18 @@ class Actor:
         return cls(agency_id, PLATFORM, kind=kind)
 
     def may(self, permission: Permission) -> bool:
-        """True when one of the roles grants it; a one-time password narrows that to changing the password."""
+        """True when one of the roles grants it; a one-time password narrows that to changing the password, and a
+        second factor that is missing to enrolling one."""
         if self.must_change_password and permission not in BEFORE_OWN_PASSWORD:
             return False
+        if self.must_enrol and permission not in BEFORE_FACTOR:
+            return False
         return any(permission in GRANTS[role] for role in self.roles)
+
+    def must_prove(self, permission: Permission, now: datetime) -> bool:
+        """True when a second factor has to be shown again first. A session without any is one of a demo that asks for
+        none, or may only enrol: there is nothing to show."""
+        return permission in STEP_UP and self.factor_at is not None and now - self.factor_at > STEP_UP_WITHIN
 
     def reach(self, permission: Permission) -> Reach:
         """How far this permission reaches: the widest of the roles granting it. Roles never lend each other sight."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.base import AgencyRecord, choice, columns, instant_field
+from models.errors import Conflict
 from models.ledger import book
 from models.ledger.action import Action
 from models.rows import Query
@@ -23,6 +24,13 @@ class Custody(StrEnum):
 
     EVENT_ONLY = "event_only"
     RETAINED = "retained"
+
+
+class SecondFactor(StrEnum):
+    """Whether everybody needs one. Only a demo, where everybody is invented, may do without."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
 
 
 class Agency(AgencyRecord, table=True):
@@ -41,6 +49,7 @@ class Agency(AgencyRecord, table=True):
     exit_url: str | None = None
     review_interval: str = "P8W"
     custody_default: Custody = Field(default=Custody.RETAINED, sa_type=choice(Custody))
+    second_factor: SecondFactor = Field(default=SecondFactor.REQUIRED, sa_type=choice(SecondFactor))
     demo: bool = False
     created_at: datetime = instant_field()
     version: int = 1
@@ -60,7 +69,9 @@ class Agency(AgencyRecord, table=True):
         return db.find(cls, db.agency_id)
 
     def update(self, db: "Workspace", **changes: Any) -> None:
-        """Change name, place or policy; the row was claimed."""
+        """Change name, place or policy; the row was claimed. Conflict for an optional second factor outside a demo."""
+        if changes.get("second_factor") is SecondFactor.OPTIONAL and not self.demo:
+            raise Conflict("second-factor-stays")
         for name, value in changes.items():
             setattr(self, name, value)
         db.record(Action.AGENCY_UPDATED, self, *changes)
@@ -77,6 +88,7 @@ _POLICY = Query(
         _A.emergency_number,
         _A.review_interval,
         _A.custody_default,
+        _A.second_factor,
         _A.demo,
     ).where(_A.id == sa.bindparam("agency_id"))
 )
@@ -86,6 +98,11 @@ _ALL = Query(sa.select(_A.agency_id, _A.name, _A.demo, _A.exit_url).order_by(_A.
 def policy(db: "Workspace") -> Any:
     """The agency's settings that rules need: time_zone, language, jurisdiction, review_interval and so on."""
     return db.one(_POLICY)
+
+
+def needs_factor(db: "Workspace") -> bool:
+    """Whether everybody here needs a second factor."""
+    return policy(db).second_factor is SecondFactor.REQUIRED
 
 
 def zone(db: "Workspace") -> ZoneInfo:

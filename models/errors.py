@@ -98,6 +98,16 @@ class TooManyClients(DomainError):
         self.opened, self.retry_after = opened, retry_after
 
 
+class TooManyTries(DomainError):
+    """Too many wrong passwords or codes; there is room for another try after `retry_after` seconds."""
+
+    code = "rate-limited"
+
+    def __init__(self, retry_after: int, code: str | None = None) -> None:
+        super().__init__(code)
+        self.retry_after = retry_after
+
+
 class SealError(DomainError):
     """A sealed value cannot be opened: one text for a wrong key and a moved, edited, cut or older cell."""
 

@@ -169,12 +169,14 @@ def words_at_hand(db: "Workspace", invitation_id: UUID) -> list[str]:
     return [Invitation.email.open(row) or "", policy(db).name]
 
 
-def accept(db: "Workspace", invitation_id: UUID, secret_hash: bytes, display_name: str, password_hash: str) -> UUID:
-    """Hire the person; of twenty at once, one. Unauthenticated('link-invalid') for the others, and for an address that
-    has a sign-in already, here or at another agency: nothing is taken over, and nothing more is said."""
+def accept(
+    db: "Workspace", invitation_id: UUID, secret_hash: bytes, display_name: str, user_id: UUID, password_hash: str
+) -> None:
+    """Hire the person under the id her password's hash was made for; of twenty at once, one.
+    Unauthenticated('link-invalid') for the others, and for an address that has a sign-in already, here or at another
+    agency: nothing is taken over, and nothing more is said."""
     told = must_be_usable(db, invitation_id, secret_hash)
     row = db.find(Invitation, invitation_id)
-    user_id = uuid4()
     if not db.change(_ACCEPT, invitation_id=invitation_id, secret_hash=secret_hash, at=db.now, user_id=user_id):
         raise Unauthenticated("link-invalid")
     db.note(Action.INVITATION_ACCEPTED, "invitations", [invitation_id])
@@ -193,7 +195,6 @@ def accept(db: "Workspace", invitation_id: UUID, secret_hash: bytes, display_nam
         raise Unauthenticated("link-invalid") from None
     if told.invited_by_id != PLATFORM:
         tell(db, [told.invited_by_id], NoticeKind.INVITATION_ACCEPTED, user_id)
-    return user_id
 
 
 def revoke_sent_by(db: "Workspace", user_id: UUID) -> None:

@@ -22,11 +22,18 @@ KEPT = timedelta(days=90)
 class NoticeKind(StrEnum):
     """What somebody is told. Each has its words in api/notice_words.py."""
 
+    FACTOR_CONFIRMED = "factor_confirmed"
+    FACTOR_REMOVED = "factor_removed"
+    FACTOR_RESET = "factor_reset"
+    FACTOR_RESET_STARTED = "factor_reset_started"
     INVITATION_ACCEPTED = "invitation_accepted"
     INVITATION_UNSENT = "invitation_unsent"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind's name
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind's name
     PASSWORD_RESET_STARTED = "password_reset_started"  # noqa: S105 - a kind's name
+    RECOVERY_CODE_USED = "recovery_code_used"
+    SESSION_STOLEN = "session_stolen"
+    SIGN_IN_GUARDED = "sign_in_guarded"
 
 
 class Notice(AgencyRecord, table=True):

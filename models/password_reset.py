@@ -103,14 +103,14 @@ def _add(db: "Workspace", user_id: UUID) -> UUID:
     return reset_id
 
 
-def must_be_usable(db: "Workspace", reset_id: UUID, secret_hash: bytes) -> list[str]:
-    """Look before any costly work is done. Returns what her password must not be made of (her address, her name, the
-    agency's): compared with, and shown to nobody. Unauthenticated('link-invalid')."""
+def must_be_usable(db: "Workspace", reset_id: UUID, secret_hash: bytes) -> tuple[UUID, list[str]]:
+    """Look before any costly work is done. Returns whose it is, and what her password must not be made of (her address,
+    her name, the agency's): compared with, and shown to nobody. Unauthenticated('link-invalid')."""
     found = db.rows(_LOOK, reset_id=reset_id, secret_hash=secret_hash, at=db.now)
     user = active(db, found[0].user_id) if found else None
     if user is None:
         raise Unauthenticated("link-invalid")
-    return [User.email.open(user) or "", User.display_name.open(user) or "", policy(db).name]
+    return user.id, [User.email.open(user) or "", User.display_name.open(user) or "", policy(db).name]
 
 
 def complete(db: "Workspace", reset_id: UUID, secret_hash: bytes, password_hash: str) -> None:

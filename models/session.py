@@ -2,19 +2,22 @@
 
 import base64
 import hmac
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
+from models import agency
 from models.access import Actor
-from models.base import BYTES, AgencyRecord, columns, id_field, instant_field, table_of, within
+from models.base import BYTES, ID, AgencyRecord, columns, id_field, instant_field, table_of, within
 from models.errors import NotFound, Unauthenticated
 from models.ledger.action import Action
+from models.notice import NoticeKind, tell
 from models.rows import Change, Query
 from models.user import User, UserStatus, roles_of
 from models.vault.keys import KeyTurn
@@ -49,11 +52,18 @@ class SignInSession(AgencyRecord, table=True):
     generation: int = 1
     refresh_hash: bytes = Field(sa_type=BYTES, repr=False)
     agent: str | None = None
+    network: str | None = None
+    """The /24 or /56 it was opened from: enough for "that was not me"."""
     auth: str = "password"
+    factor_at: datetime | None = instant_field(default=None)
+    """When her second factor was shown last."""
+    must_enrol: bool = False
+    """Whether she has none and needs one: until then it opens nothing but the way to one."""
 
     @classmethod
-    def open(cls, db: "Workspace", user_id: UUID) -> "Opened":
-        """Sign a person in; the oldest of her sessions ends when she has more than 10."""
+    def open(cls, db: "Workspace", user_id: UUID, proof: str | None = None) -> "Opened":
+        """Sign a person in; the oldest of her sessions ends when she has more than 10. `proof`: what second factor she
+        showed just now; without one the session can only enrol, unless the agency asks for none."""
         session_id = uuid4()
         secret = db.vault.service.refresh_secret(session_id, 1)
         session = db.create(
@@ -66,6 +76,10 @@ class SignInSession(AgencyRecord, table=True):
             expires_at=db.now + ABSOLUTE,
             refresh_hash=sha256(secret).digest(),
             agent=db.origin.agent,
+            network=place_of(db.origin.ip),
+            auth=f"password+{proof}" if proof else "password",
+            factor_at=db.now if proof else None,
+            must_enrol=proof is None and agency.needs_factor(db),
         )
         db.flush()
         for old in cls.of(db, user_id)[MOST:]:
@@ -108,6 +122,7 @@ class SignInSession(AgencyRecord, table=True):
         ):
             self.revoked_at = db.now
             db.record(Action.SESSION_FAMILY_REVOKED, self)
+            tell(db, [self.user_id], NoticeKind.SESSION_STOLEN, self.id)
             return Opened(self, None)
         raise Unauthenticated("session-ended")
 
@@ -152,9 +167,23 @@ def parse_refresh_token(token: str) -> tuple[UUID, UUID, bytes]:
     return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:]
 
 
+def place_of(ip: str | None) -> str | None:
+    """The network an address lies in, as it may be shown: /24 of IPv4, /56 of IPv6. None for what is no address."""
+    try:
+        found = ipaddress.ip_address((ip or "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:
+            return str(ipaddress.ip_network((found.packed, 56), strict=False))
+        found = found.ipv4_mapped
+    return str(ipaddress.ip_network((found.packed, 24), strict=False))
+
+
 _N, _U, _T = columns(SignInSession), columns(User), columns(KeyTurn)
 _WHO = Query(
-    sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _U.roles, _U.status, _U.must_change_password, _T.turn)
+    sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _N.factor_at, _N.must_enrol)
+    .add_columns(_U.roles, _U.status, _U.must_change_password, _T.turn)
     .join_from(table_of(SignInSession), table_of(User), sa.and_(_U.agency_id == _N.agency_id, _U.id == _N.user_id))
     .join(table_of(KeyTurn), _T.agency_id == _N.agency_id)
     .where(_N.id == sa.bindparam("session_id", required=True))
@@ -177,7 +206,42 @@ def actor_of(db: "Workspace", session_id: UUID, user_id: UUID) -> Actor:
         session_id=session_id,
         auth=row.auth,
         must_change_password=bool(row.must_change_password),
+        must_enrol=bool(row.must_enrol),
+        factor_at=row.factor_at,
     )
+
+
+_SESSION: Any = sa.bindparam("session_id", type_=ID, required=True)
+_PROVED = Change(
+    sa.update(table_of(SignInSession))
+    .where(_N.id == _SESSION)
+    .values(
+        factor_at=sa.bindparam("at", type_=_N.factor_at.type, required=True),
+        must_enrol=sa.false(),
+        auth=sa.bindparam("auth", required=True),
+    )
+)
+_UNPROVED = Change(
+    sa.update(table_of(SignInSession))
+    .where(_N.id == _SESSION)
+    .values(factor_at=sa.null(), must_enrol=sa.bindparam("must_enrol", type_=sa.Boolean, required=True))
+)
+_ALL_MUST_ENROL = Change(sa.update(table_of(SignInSession)).where(_N.factor_at.is_(None)).values(must_enrol=sa.true()))
+
+
+def proved(db: "Workspace", session_id: UUID, proof: str) -> None:
+    """Her second factor was shown in this session just now; whoever calls says so in the entry."""
+    db.change(_PROVED, session_id=session_id, at=db.now, auth=f"password+{proof}")
+
+
+def unproved(db: "Workspace", session_id: UUID) -> None:
+    """She has no second factor any more: this session is as if it had been opened without one."""
+    db.change(_UNPROVED, session_id=session_id, must_enrol=agency.needs_factor(db))
+
+
+def all_must_enrol(db: "Workspace") -> None:
+    """From now on the agency asks for a second factor: sessions opened without one can only enrol."""
+    db.change(_ALL_MUST_ENROL)
 
 
 _FORGET = Change(sa.delete(table_of(SignInSession)).where(_N.expires_at < sa.bindparam("before", required=True)))

@@ -75,10 +75,11 @@ class User(AgencyRecord, table=True):
         password_hash: str,
         *,
         must_change_password: bool,
-        language: str = "en",
         user_id: UUID | None = None,
+        language: str = "en",
     ) -> "User":
-        """A new person with a sign-in. Raises Conflict('email-taken') when the address has one already, anywhere."""
+        """A new person with a sign-in. `user_id` is the one her password's hash was made for. Raises
+        Conflict('email-taken') when the address has one already, anywhere."""
         user = db.create(
             cls,
             Action.USER_CREATED,

@@ -73,7 +73,11 @@ class Workspace:
             self.reach = Reach.AGENCY if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
             return
         if not actor.may(permission):
+            if actor.must_enrol and not actor.must_change_password:
+                raise Forbidden("second-factor-enrolment-required")
             raise Forbidden("password-change-required" if actor.must_change_password else None)
+        if actor.must_prove(permission, self.now):
+            raise Forbidden("step-up-required")
         self.reach = actor.reach(permission)
 
     @contextmanager

@@ -1,6 +1,7 @@
 """What the guarantees walk over: every operation, one valid request for each, and rows of every kind to ask about."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,24 +9,32 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pyotp
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from api.gate import Gate
+from models import factor
 from models.access import GRANTS, PLATFORM, Actor, Kind, Permission, Role
 from models.destruction import Destruction, DestructionReason, Extent
+from models.factor import Factor
+from models.factor_reset import FactorReset, close_open
 from models.invitation import Invitation
+from models.ledger.action import Action
 from models.legal_hold import LegalHold
 from models.notice import NoticeKind, tell
 from models.password_reset import request
 from models.setup import SetupLink
+from models.workspace import Workspace
 from tests.conftest import Api
 from tests.postgres import Urls
-from tests.world import PASSWORD, PEOPLE, TEMPLATE
+from tests.world import PASSWORD, PEOPLE, TEMPLATE, World
 
 #: Path parameters whose rows belong to a client: invisible to an advocate who is not assigned to her.
 OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "release_id", "review_id", "assignment_id"})
+#: Whose second factor stays set up, once it was: nobody signs in as her with a password alone.
+ENROLS = "sol"
 NEW_PASSWORD = "seven gulls over the long pier"
 
 
@@ -148,6 +157,7 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
         "user_id": str(api.world.people["ben" if who != "other" else who].actor.id),
         "session_id": session["id"],
     }
+    scene.ids["reset_id"] = str(uuid4())
     _lay_to_rest(scene)
     _told(scene)
     return scene
@@ -311,6 +321,66 @@ def _renew(scene: Scene) -> None:
     scene.bodies["refresh"] = {"refresh_token": scene.made(answer)["refresh_token"]}
 
 
+def _begin_factor(scene: Scene, who: str = "ada") -> None:
+    begun = scene.made(scene.api.post(who, "/v1/me/second-factor"))
+    scene.bodies["code"] = code_of(begun["secret"])
+    scene.bodies["secret"] = begun["secret"]
+
+
+def _confirm_factor(scene: Scene) -> None:
+    _begin_factor(scene, ENROLS)
+    body = {"totp_code": scene.bodies["code"]}
+    scene.made(scene.api.put(ENROLS, "/v1/me/second-factor/confirmation", body))
+    scene.bodies["code"] = code_of(scene.bodies["secret"], 1)  # the first is used up
+
+
+def _code(scene: Scene) -> dict[str, str]:
+    return {"totp_code": scene.bodies.get("code", "000000")}
+
+
+def _lost(scene: Scene, who: str) -> UUID:
+    """Somebody with a second factor, whose reset nobody has asked for."""
+    user_id = scene.api.world.people[who].actor.id
+    scene.api.world.system(lambda db: close_open(db, user_id))
+    if not scene.api.world.system(lambda db: factor.is_enrolled(db, user_id)):
+        enrolled(scene.api.world, who)
+    return user_id
+
+
+def _lost_by(who: str) -> Callable[[Scene], None]:
+    return lambda scene: scene.ids.update(user_id=str(_lost(scene, who)))
+
+
+def _reset_of(who: str) -> Callable[[Scene], None]:
+    """Somebody else has started it. Each recipe has a person of her own: other requests may be made in between."""
+
+    def start(scene: Scene) -> None:
+        user_id = _lost(scene, who)
+        starter = Actor(scene.api.world.people[who].actor.agency_id, uuid4(), kind=Kind.COMMAND)
+        made = scene.api.world.database.transact(starter, lambda db: FactorReset.start(db, user_id).id)
+        scene.ids["reset_id"] = str(made)
+
+    return start
+
+
+def code_of(secret: str, ahead: int = 0) -> str:
+    """What an authenticator app shows so many half minutes from now."""
+    return pyotp.TOTP(secret).generate_otp(int(time.time()) // 30 + ahead)
+
+
+def enrolled(world: World, who: str, user_id: UUID | None = None) -> str:
+    """Give somebody a confirmed second factor; its secret. The code of the half minute before this one is used up."""
+    user_id = user_id or world.people[who].actor.id
+
+    def work(db: Workspace) -> str:
+        factor.remove(db, user_id, Action.FACTOR_REMOVED)
+        secret = Factor.enrol(db, user_id).text
+        factor.confirm(db, user_id, code_of(secret, -1))
+        return secret
+
+    return world.system(work, PEOPLE[who][0])
+
+
 def _link(scene: Scene) -> None:
     make = scene.api.world.database.transact
     scene.bodies["link"] = make(Actor.system(PLATFORM), SetupLink.make)
@@ -358,12 +428,21 @@ RECIPES: dict[str, Recipe] = {
     "POST /v1/sessions": Recipe(_credentials),
     "POST /v1/sessions/refresh": Recipe(lambda s: s.bodies.get("refresh", {"refresh_token": "wpr_x"}), _renew),
     "GET /v1/sessions": Recipe(),
+    "PUT /v1/sessions/current/second-factor": Recipe(_code, _confirm_factor, who=ENROLS),
     "DELETE /v1/sessions/current": Recipe(),
     "DELETE /v1/sessions/{session_id}": Recipe(who="ana"),
     "GET /v1/me": Recipe(),
     "PATCH /v1/me": Recipe(lambda s: {"display_name": s.words("Ana")}),
     # Two units: the old hash and the names are read before argon2 runs outside the lane, then the new hash is kept.
     "PUT /v1/me/password": Recipe(lambda s: {"current_password": PASSWORD, "new_password": NEW_PASSWORD}, entries=2),
+    "POST /v1/me/second-factor": Recipe(who=ENROLS),
+    "PUT /v1/me/second-factor/confirmation": Recipe(_code, _begin_factor, who="ada"),
+    "DELETE /v1/me/second-factor/confirmation": Recipe(before=_confirm_factor, who=ENROLS),
+    "POST /v1/me/recovery-codes": Recipe(before=_confirm_factor, who=ENROLS),
+    "POST /v1/users/{user_id}/second-factor-reset": Recipe(before=_lost_by(ENROLS)),
+    "GET /v1/second-factor-resets": Recipe(),
+    "PUT /v1/second-factor-resets/{reset_id}/approval": Recipe(before=_reset_of("ben")),
+    "DELETE /v1/second-factor-resets/{reset_id}": Recipe(before=_reset_of("aud"), who="ada"),
     # The platform's log says that the link was used, the new agency's that it was founded.
     "POST /v1/setup": Recipe(_found, _link, entries=2),
     "GET /v1/notices": Recipe(),

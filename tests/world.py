@@ -12,7 +12,7 @@ from api.passwords import Passwords
 from api.settings import HERE
 from models import library
 from models.access import PLATFORM, Actor, Permission, Role
-from models.agency import Agency
+from models.agency import Agency, SecondFactor
 from models.client import Client
 from models.content import load_library
 from models.database import Database, Unit
@@ -108,17 +108,21 @@ def build(url: str, owner_url: str, vault: Vault) -> World:
     database.transact(Actor.system(PLATFORM), book.open_log)
     database.transact(Actor.system(PLATFORM), lambda db: library.load(db, content))
     people: dict[str, Person] = {}
-    hashed = passwords.hash_now(PASSWORD)
     for agency in ("Harbor", "Lighthouse"):
         actor = Actor.system(uuid4())
-        database.transact(actor, lambda db, name=agency: Agency.found(db, name=name, time_zone="America/New_York"))  # type: ignore[misc]
+        # Tests sign in with a password alone; what a second factor asks for has tests of its own.
+        policy = {"time_zone": "America/New_York", "second_factor": SecondFactor.OPTIONAL}
+        database.transact(actor, lambda db, name=agency: Agency.found(db, name=name, **policy))  # type: ignore[misc]
         for name, (place, role) in PEOPLE.items():
             if place == agency:
                 email = f"{name}@{place.lower()}.example"
-                user_id = database.transact(actor, lambda db, e=email, n=name, r=role: _hire(db, e, n, r, hashed))  # type: ignore[misc]
+                user_id = uuid4()
+                hashed = passwords.hash_now(PASSWORD, user_id)
+                person = (email, name.title(), [role], hashed)
+                database.transact(actor, lambda db, i=user_id, p=person: _hire(db, i, *p))  # type: ignore[misc]
                 people[name] = Person(name, email, Actor(actor.agency_id, user_id, roles=frozenset({role})))
     return World(database, people, passwords)
 
 
-def _hire(db: Workspace, email: str, name: str, role: Role, hashed: str) -> UUID:
-    return User.hire(db, email, name.title(), [role], hashed, must_change_password=False).id
+def _hire(db: Workspace, user_id: UUID, *person: Any) -> None:
+    User.hire(db, *person, must_change_password=False, user_id=user_id)

@@ -99,7 +99,7 @@ def renew_passwords(house: House, *, everybody: bool) -> dict[str, str]:
     made = {member.email: one_time() for member in members}
     for email, password in made.items():
         agency_id, user_id = house.platform(lambda db, who=email: who_signs_in(db, who))  # type: ignore[misc]
-        house.within(agency_id, _setter(user_id, hashing.hash_now(password)))
+        house.within(agency_id, _setter(user_id, hashing.hash_now(password, user_id)))
     return made
 
 

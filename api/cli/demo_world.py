@@ -10,7 +10,7 @@ from api.cli.say import bar
 from api.passwords import Passwords, one_time
 from models import plan as plans
 from models.access import Actor, Kind, Permission
-from models.agency import Agency
+from models.agency import Agency, SecondFactor
 from models.checklist import ChecklistItem, ItemStatus, items_of, tick
 from models.client import Client
 from models.database import Database, Unit
@@ -45,7 +45,8 @@ class Builder:
     def _found(self, agency: DemoAgency, done: Callable[[int], None]) -> None:
         founder = Actor.system(uuid4(), kind=Kind.COMMAND)
         place = {"name": agency.name, "time_zone": agency.time_zone, "jurisdiction": agency.jurisdiction}
-        self._database.transact(founder, lambda db: Agency.found(db, demo=True, **place))
+        policy = {"demo": True, "second_factor": SecondFactor.OPTIONAL}
+        self._database.transact(founder, lambda db: Agency.found(db, **policy, **place))
         done(1)
         for member in agency.staff:
             user_id = self._database.transact(founder, lambda db, who=member: self._hire(db, who))  # type: ignore[misc]
@@ -53,11 +54,11 @@ class Builder:
             done(1)
 
     def _hire(self, db: Workspace, who: Member) -> UUID:
-        unknown = self._passwords.hash_now(one_time())  # a start of the demo sets one that somebody knows
-        user = User.hire(
-            db, who.email, who.name, [who.role], unknown, must_change_password=False, language=who.language
-        )
-        return user.id
+        user_id = uuid4()
+        unknown = self._passwords.hash_now(one_time(), user_id)  # a start of the demo sets one that somebody knows
+        person = (who.email, who.name, [who.role], unknown)
+        User.hire(db, *person, must_change_password=False, user_id=user_id, language=who.language)
+        return user_id
 
     def _as(self, email: str, permission: Permission, work: Callable[[Workspace], T]) -> T:
         """A unit of work as a person with a permission, as the gate would run it."""

@@ -10,9 +10,10 @@ from api.cli.house import House, open_house
 from api.cli.say import PROGRAM, USAGE, Answer, Trouble, hand_over
 from api.passwords import Passwords, one_time
 from api.shapes import Email, Language, Name, Zone
-from models import jurisdiction, setup
+from models import jurisdiction, setup, throttle
 from models.access import Role
 from models.agency import Agency
+from models.factor_reset import reset_from_the_machine
 from models.invitation import Invitation
 from models.password_reset import void_of
 from models.session import end_sessions
@@ -62,12 +63,14 @@ def create_user(email: str, agency: str, name: str, roles: list[str], language: 
     with open_house() as house:
         agency_id = house.agency(agency).agency_id
         password = one_time()
-        hashed = Passwords(house.database.vault.service).hash_now(password)
+        user_id = uuid4()
+        hashed = Passwords(house.database.vault.service).hash_now(password, user_id)
 
-        def hire(db: Workspace) -> UUID:
-            return User.hire(db, email, name, held, hashed, must_change_password=True, language=language).id
+        def hire(db: Workspace) -> None:
+            person = (email, name, held, hashed)
+            User.hire(db, *person, must_change_password=True, user_id=user_id, language=language)
 
-        user_id = house.within(agency_id, hire)
+        house.within(agency_id, hire)
         return _with_password(
             house, user_id, password, "There is a sign-in now; the password has to be changed at the first one."
         )
@@ -95,7 +98,7 @@ def reset_password(email: str) -> Answer:
     with open_house() as house:
         agency_id, user_id = _person(house, email)
         password = one_time()
-        hashed = Passwords(house.database.vault.service).hash_now(password)
+        hashed = Passwords(house.database.vault.service).hash_now(password, user_id)
 
         def reset(db: Workspace) -> None:
             db.claim(User, user_id).set_password(db, hashed, one_time=True)
@@ -103,9 +106,22 @@ def reset_password(email: str) -> Answer:
             void_of(db, user_id)
 
         house.within(agency_id, reset)
+        _count_anew(house, email)
         return _with_password(
             house, user_id, password, "Signed out everywhere; the password has to be changed at the next sign-in."
         )
+
+
+def reset_factor(email: str) -> Answer:
+    """Take a person's second factor and recovery codes away; she is signed out everywhere, and told."""
+    with open_house() as house:
+        agency_id, user_id = _person(house, email)
+        gone = house.within(agency_id, lambda db: reset_from_the_machine(db, user_id))
+        _count_anew(house, email)
+    said = "The second factor is gone and she is signed out everywhere" if gone else "There was no second factor"
+    return Answer(
+        {"id": str(user_id), "reset": gone}, [f"{said}. With her password she can do nothing but set up a new one."]
+    )
 
 
 def unlock(email: str) -> Answer:
@@ -114,6 +130,12 @@ def unlock(email: str) -> Answer:
         agency_id, user_id = _person(house, email)
         house.within(agency_id, lambda db: db.claim(User, user_id).reinstate(db))
         return Answer({"id": str(user_id), "status": "active"}, ["This person may sign in."])
+
+
+def _count_anew(house: House, email: str) -> None:
+    """Failed tries and known devices of the address are forgotten."""
+    account = house.database.vault.service.email_tag(email)
+    house.platform(lambda db: throttle.forget_account(db, account))
 
 
 def _person(house: House, email: str) -> tuple[UUID, UUID]:

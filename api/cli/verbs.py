@@ -27,9 +27,9 @@ AcceptLoss = Annotated[
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The address the person signs in with.")]
 
 
-def _group(name: str, about: str) -> typer.Typer:
+def _group(name: str, about: str, under: typer.Typer = app) -> typer.Typer:
     made = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-    app.add_typer(made, name=name, help=about)
+    under.add_typer(made, name=name, help=about)
     return made
 
 
@@ -193,7 +193,7 @@ def agency_create(
     return finish(lambda: it.create_agency(name, time_zone, language, jurisdiction), as_json=as_json)
 
 
-user = _group("user", "People: invite, let one in, give a new one-time password, end a suspension.")
+user = _group("user", "People: invite, let one in, new one-time password, reset a lost factor, end a suspension.")
 
 
 @user.command("create")
@@ -235,6 +235,14 @@ def user_reset_password(email: Address, as_json: Json = False) -> int:
     from api.cli import people as it
 
     return finish(lambda: it.reset_password(email), as_json=as_json)
+
+
+@user.command("reset-factor")
+def user_reset_factor(email: Address, as_json: Json = False) -> int:
+    """Take a lost second factor away; the person is signed out everywhere and has to set up a new one."""
+    from api.cli import people as it
+
+    return finish(lambda: it.reset_factor(email), as_json=as_json)
 
 
 @user.command("unlock")
@@ -352,6 +360,27 @@ def keys_rotate(
     from api.cli import keys as it
 
     return finish(lambda: it.rotate(to), as_json=as_json)
+
+
+Urgent = Annotated[bool, typer.Option("--urgent", help="The key file was seen by others: trust nothing in it.")]
+tokens = _group("tokens", "The key that signs access tokens: rotate it.", keys)
+pepper = _group("pepper", "The pepper under passwords: rotate it.", keys)
+
+
+@tokens.command("rotate")
+def keys_tokens_rotate(urgent: Urgent = False, as_json: Json = False) -> int:
+    """A new key signs access tokens; running servers follow by themselves and nobody is signed out."""
+    from api.cli import service_keys as it
+
+    return finish(lambda: it.rotate_tokens(urgent=urgent), as_json=as_json)
+
+
+@pepper.command("rotate")
+def keys_pepper_rotate(urgent: Urgent = False, as_json: Json = False) -> int:
+    """A new pepper under passwords; each is hashed anew at its owner's next sign-in."""
+    from api.cli import service_keys as it
+
+    return finish(lambda: it.rotate_pepper(urgent=urgent), as_json=as_json)
 
 
 @keys.command("rekey")

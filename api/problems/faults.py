@@ -70,6 +70,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "A client needs an alias or a legal name. One of the two is enough.",
         "Hace falta un alias o un nombre legal. Con uno de los dos basta.",
     ),
+    "one-proof": (
+        "Send either `totp_code` or `recovery_code`.",
+        "Envíe `totp_code` o `recovery_code`, uno de los dos.",
+    ),
     "password-breached": (
         "This password is on lists of stolen ones. Choose another.",
         "Esta contraseña está en listas de contraseñas robadas. Elija otra.",
@@ -134,6 +138,10 @@ _OURS: dict[str, tuple[str, str]] = {
     "time-zone": (
         "This is not an IANA time zone such as America/New_York.",
         "Esto no es una zona horaria IANA, como America/New_York.",
+    ),
+    "totp-code": (
+        "This is not the code the app shows now. Check that the phone sets its clock by itself.",
+        "Este no es el código que muestra ahora la aplicación. Revise que el teléfono ajuste solo su hora.",
     ),
     "unknown-jurisdiction": (
         "There is no jurisdiction of this name here. One looks like us-ct.",

@@ -66,6 +66,7 @@ _REVIEW = "/v1/reviews/d7e8f9a0-b1c2-4d3e-8f4a-5b6c7d8e9f0a"
 _TEMPLATE = "/v1/templates/6e5d4c3b-2a19-4f8e-9d7c-6b5a49382716"
 _DESTRUCTION = "/v1/destructions/0c9d8e7f-6a5b-4c3d-9e2f-1a0b9c8d7e6f"
 _HOLD = "/v1/legal-holds/4e3d2c1b-0a9f-4e8d-b7c6-5a4b3c2d1e0f"
+_RESET = "/v1/second-factor-resets/2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e"
 _USER = "/v1/users/1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 
 # -- 400: what was sent cannot be read ---------------------------------------------------------------------------------
@@ -232,6 +233,56 @@ _problem(
 )
 _problem(
     401,
+    "second-factor-required",
+    ("Your second factor is needed too", "También hace falta su segundo factor"),
+    (
+        "The password is right. Sign in again with the six digits your authenticator app shows now.",
+        "La contraseña es correcta. Entre de nuevo con los seis dígitos que muestra ahora su aplicación.",
+    ),
+    (
+        "A second factor is set up for this sign-in, and none was sent. That one is needed is told only here.",
+        "Este acceso tiene un segundo factor y no se envió ninguno. Solo aquí se dice que hace falta.",
+    ),
+    (
+        (
+            "Send the same again with `totp_code`. Who has lost the app sends one of the ten recovery codes as "
+            "`recovery_code`, or asks an agency admin for a reset."
+        ),
+        (
+            "Envíe lo mismo con `totp_code`. Quien perdió la aplicación envía uno de los diez códigos de recuperación "
+            "como `recovery_code`, o pide un restablecimiento a quien administra."
+        ),
+    ),
+    request='POST /v1/sessions\nContent-Type: application/json\n\n{"email": "ana@harbor.example", "password": "…"}',
+)
+_problem(
+    401,
+    "second-factor-wrong",
+    ("The code is not right", "El código no es correcto"),
+    (
+        "This code is wrong, too old, or was used already. Wait for the next one and sign in again.",
+        "Este código no es correcto, es demasiado viejo o ya se usó. Espere el siguiente y entre de nuevo.",
+    ),
+    (
+        "A code is good for its half minute, the one before and the one after, and once. A recovery code works once.",
+        "Un código sirve en su medio minuto, el anterior y el siguiente, y una vez. Uno de recuperación, una sola vez.",
+    ),
+    (
+        (
+            "Check that the phone sets its clock by itself. If codes go on being refused, use a recovery code or ask "
+            "an agency admin for a reset. A wrong code counts as a failed sign-in."
+        ),
+        (
+            "Revise que el teléfono ajuste solo su hora. Si los códigos siguen sin servir, use un código de "
+            "recuperación o pida un restablecimiento a quien administra. Un código equivocado cuenta como intento "
+            "fallido."
+        ),
+    ),
+    request='POST /v1/sessions\nContent-Type: application/json\n\n{"email": "ana@harbor.example", "password": "…", '
+    '"totp_code": "123456"}',
+)
+_problem(
+    401,
     "setup-link-invalid",
     ("This set-up link does not work", "Este enlace de instalación no sirve"),
     (
@@ -319,6 +370,69 @@ _problem(
         "Use PUT /v1/me/password con la contraseña de un solo uso y una nueva de 15 a 256 caracteres.",
     ),
     request="GET /v1/caseload",
+)
+_problem(
+    403,
+    "second-factor-enrolment-required",
+    ("Set up your second factor first", "Configure primero su segundo factor"),
+    (
+        "Your agency asks everybody for a second factor, and you have none yet. Set one up, and everything else opens.",
+        "Su organización pide a todos un segundo factor y usted no tiene. Configúrelo y podrá seguir con lo demás.",
+    ),
+    (
+        "A password can be seen, guessed or stolen from elsewhere; with a second factor that is not enough to get in.",
+        "Una contraseña se puede ver, adivinar o robar; con un segundo factor eso no basta para entrar.",
+    ),
+    (
+        (
+            "POST /v1/me/second-factor shows a picture for an authenticator app on a phone; then PUT "
+            "/v1/me/second-factor/confirmation with the six digits the app shows."
+        ),
+        (
+            "POST /v1/me/second-factor muestra una imagen para una aplicación de autenticación del teléfono; después, "
+            "PUT /v1/me/second-factor/confirmation con los seis dígitos que muestra."
+        ),
+    ),
+    request="GET /v1/caseload",
+)
+_problem(
+    403,
+    "step-up-required",
+    ("Show your second factor once more", "Muestre otra vez su segundo factor"),
+    (
+        "This asks for a second factor shown within the last ten minutes. Send a code, then try again.",
+        "Esto pide un segundo factor mostrado en los últimos diez minutos. Envíe un código e inténtelo de nuevo.",
+    ),
+    (
+        "Changes to people, rights, releases and what is destroyed must not come from a session left open or stolen.",
+        (
+            "Los cambios de personas, permisos, autorizaciones y lo que se destruye no deben hacerse desde una sesión "
+            "abierta o robada."
+        ),
+    ),
+    (
+        "PUT /v1/sessions/current/second-factor with `totp_code`, then the same request again.",
+        "Use PUT /v1/sessions/current/second-factor con `totp_code` y repita la solicitud.",
+    ),
+    request=f'PATCH {_USER}\nIf-Match: "4"\n\n{{"roles": ["advocate"]}}',
+)
+_problem(
+    403,
+    "wrong-code",
+    ("The code is not right", "El código no es correcto"),
+    (
+        "This code is wrong, too old, or was used already. Wait for the next one and try again.",
+        "Este código no es correcto, es demasiado viejo o ya se usó. Espere el siguiente e inténtelo otra vez.",
+    ),
+    (
+        "A code is good for its half minute, the one before and the one after, and once. A recovery code works once.",
+        "Un código sirve en su medio minuto, el anterior y el siguiente, y una vez. Uno de recuperación, una sola vez.",
+    ),
+    (
+        "The code you signed in with is used up: wait for the next. A wrong one counts as a failed sign-in.",
+        "El código con el que entró ya se gastó: espere el siguiente. Uno equivocado cuenta como intento fallido.",
+    ),
+    request='PUT /v1/sessions/current/second-factor\nContent-Type: application/json\n\n{"totp_code": "123456"}',
 )
 _problem(
     403,
@@ -764,6 +878,96 @@ _problem(
 )
 _problem(
     409,
+    "factor-reset-closed",
+    ("This reset is over", "Este restablecimiento ya terminó"),
+    (
+        "This reset of a second factor was approved, withdrawn, or is older than 24 hours. Start a new one.",
+        "Este restablecimiento se aprobó, se retiró o tiene más de 24 horas. Inicie uno nuevo.",
+    ),
+    (
+        "A reset is open for a day, so that a forgotten one cannot be used later.",
+        "Un restablecimiento queda abierto un día, para que uno olvidado no sirva después.",
+    ),
+    (
+        "GET /v1/second-factor-resets lists those that are open.",
+        "GET /v1/second-factor-resets muestra los que están abiertos.",
+    ),
+    request=f"PUT {_RESET}/approval",
+)
+_problem(
+    409,
+    "factor-reset-open",
+    ("A reset was started already", "Ya se inició un restablecimiento"),
+    (
+        "A reset of this person's second factor is open. Another agency admin approves it, or it is withdrawn.",
+        "Ya hay un restablecimiento abierto para esta persona. Lo aprueba otra persona que administre, o se retira.",
+    ),
+    (
+        "One reset at a time, so that it is clear what is approved.",
+        "Uno a la vez, para que esté claro qué se aprueba.",
+    ),
+    (
+        "GET /v1/second-factor-resets shows it.",
+        "GET /v1/second-factor-resets lo muestra.",
+    ),
+    request=f"POST {_USER}/second-factor-reset",
+)
+_problem(
+    409,
+    "no-enrolment",
+    ("No second factor was begun", "No se empezó ningún segundo factor"),
+    (
+        "There is nothing to confirm: no second factor was begun, or it is confirmed already.",
+        "No hay nada que confirmar: no se empezó ningún segundo factor, o ya está confirmado.",
+    ),
+    (
+        "A secret is shown first, and counts once a code of it was seen.",
+        "Primero se muestra un secreto, y cuenta cuando se ha visto un código suyo.",
+    ),
+    (
+        "POST /v1/me/second-factor begins a new one.",
+        "POST /v1/me/second-factor empieza uno nuevo.",
+    ),
+    request='PUT /v1/me/second-factor/confirmation\nContent-Type: application/json\n\n{"totp_code": "123456"}',
+)
+_problem(
+    409,
+    "no-second-factor",
+    ("There is no second factor", "No hay segundo factor"),
+    (
+        "No second factor is set up here, so there is nothing to show, take away or reset.",
+        "Aquí no hay ningún segundo factor, así que no hay nada que mostrar, quitar o restablecer.",
+    ),
+    (
+        "It was never confirmed, or it was taken away or reset before.",
+        "Nunca se confirmó, o ya se quitó o restableció.",
+    ),
+    (
+        "POST /v1/me/second-factor sets one up.",
+        "POST /v1/me/second-factor lo configura.",
+    ),
+    request="DELETE /v1/me/second-factor/confirmation",
+)
+_problem(
+    409,
+    "own-factor-reset",
+    ("A reset takes two other people", "Un restablecimiento requiere a otras dos personas"),
+    (
+        "Nobody starts or approves the reset of her own second factor, or approves one she started.",
+        "Nadie inicia ni aprueba el restablecimiento de su propio segundo factor, ni aprueba uno que inició.",
+    ),
+    (
+        "Whoever took over one admin's sign-in must not be able to take over another's.",
+        "Quien se apodere del acceso de una persona que administra no debe poder apoderarse de otro.",
+    ),
+    (
+        "Ask another agency admin; where there is none, whoever runs Waypost can reset it on the machine.",
+        "Pídalo a otra persona que administre; si no la hay, quien mantiene Waypost puede hacerlo en la máquina.",
+    ),
+    request=f"PUT {_RESET}/approval",
+)
+_problem(
+    409,
     "own-hold",
     ("Nobody lifts her own hold", "Nadie levanta su propia retención"),
     (
@@ -833,6 +1037,24 @@ _problem(
         "Si nadie más administra, pregunte a quien mantiene Waypost.",
     ),
     request=f'PATCH {_USER}\nIf-Match: "4"\n\n{{"roles": ["agency_admin", "supervisor"]}}',
+)
+_problem(
+    409,
+    "second-factor-stays",
+    ("The second factor stays", "El segundo factor se mantiene"),
+    (
+        "Only a demo, where everybody is invented, can do without a second factor.",
+        "Solo una demostración, donde todas las personas son inventadas, puede prescindir del segundo factor.",
+    ),
+    (
+        "With a stolen password alone nobody must get at the files of survivors.",
+        "Con solo una contraseña robada nadie debe llegar a los archivos de las sobrevivientes.",
+    ),
+    (
+        "Leave `second_factor` as it is: `required`.",
+        "Deje `second_factor` como está: `required`.",
+    ),
+    request='PATCH /v1/agency\nIf-Match: "4"\n\n{"second_factor": "optional"}',
 )
 _problem(
     409,
@@ -1338,6 +1560,38 @@ _problem(
         ),
     ),
     request=f"GET {_CLIENT}",
+    retryable=True,
+)
+
+_problem(
+    429,
+    "sign-in-guarded",
+    ("Only known devices get in at present", "Por ahora solo entran equipos conocidos"),
+    (
+        (
+            "There were very many failed tries to sign in with this address. Until its owner signs in, only a device "
+            "she used before, or a recovery code, is let in."
+        ),
+        (
+            "Hubo muchísimos intentos fallidos de entrar con esta dirección. Hasta que entre quien la usa, solo se "
+            "admite un equipo que ya usó o un código de recuperación."
+        ),
+    ),
+    (
+        "Somebody is guessing the password, from many places. The answer is the same for addresses that nobody has.",
+        "Alguien está adivinando la contraseña desde muchos lugares. Es igual para direcciones que nadie tiene.",
+    ),
+    (
+        (
+            "Sign in where you signed in before, so that `device_token` is sent; or send a `recovery_code`; or ask "
+            "whoever runs Waypost for a one-time password, which also ends this."
+        ),
+        (
+            "Entre desde donde ya entró antes, para que se envíe `device_token`; o envíe un `recovery_code`; o pida a "
+            "quien mantiene Waypost una contraseña de un solo uso, que también termina con esto."
+        ),
+    ),
+    request="POST /v1/sessions",
     retryable=True,
 )
 

@@ -12,8 +12,9 @@ from api.gate import Can
 from api.shapes import Interval, Language, Name, Out, Patch, Zone
 from models import jurisdiction
 from models.access import Permission
-from models.agency import Agency, Custody
+from models.agency import Agency, Custody, SecondFactor
 from models.errors import Fault, Invalid
+from models.session import all_must_enrol
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/agency", tags=["agency"], route_class=Door)
@@ -33,6 +34,7 @@ class AgencyPatch(Patch):
     exit_url: Https | None = None
     review_interval: Interval = "P8W"
     custody_default: Custody = Custody.RETAINED
+    second_factor: SecondFactor = SecondFactor.REQUIRED
 
 
 class AgencyOut(Out):
@@ -55,6 +57,8 @@ class AgencyOut(Out):
     """ISO 8601 weeks or days from one completed review to the next."""
     custody_default: Custody
     """How much of a new plan is kept; a plan may be stricter, never laxer."""
+    second_factor: SecondFactor
+    """Whether everybody needs a second factor. Only a demo may leave it to each."""
     demo: bool
     created_at: datetime
     version: int
@@ -72,6 +76,7 @@ class AgencyOut(Out):
             exit_url=agency.exit_url,
             review_interval=agency.review_interval,
             custody_default=agency.custody_default,
+            second_factor=agency.second_factor,
             demo=agency.demo,
             created_at=agency.created_at,
             version=agency.version,
@@ -98,5 +103,7 @@ def update_agency(
         raise Invalid(Fault("/jurisdiction", "unknown-jurisdiction", ""))
     agency = db.claim(Agency, db.agency_id, if_match)
     agency.update(db, **changes)
+    if changes.get("second_factor") is SecondFactor.REQUIRED:
+        all_must_enrol(db)
     db.flush()
     return AgencyOut.of(agency)

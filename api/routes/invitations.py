@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
@@ -185,12 +185,12 @@ async def create_acceptance(body: AcceptanceIn, front: Annotated[Front, Anyone()
 
     words = await front.as_system(agency_id, look)
     must_be_good(body.password, [*words, body.display_name])
-    hashed = await front.passwords.hash(body.password)
-    return AcceptedOut(
-        user_id=await front.as_system(
-            agency_id, lambda db: invitation.accept(db, row_id, secret_hash, body.display_name, hashed)
-        )
+    user_id = uuid4()
+    hashed = await front.passwords.hash(body.password, user_id)
+    await front.as_system(
+        agency_id, lambda db: invitation.accept(db, row_id, secret_hash, body.display_name, user_id, hashed)
     )
+    return AcceptedOut(user_id=user_id)
 
 
 @router.get("/{invitation_id}", summary="Read an invitation")

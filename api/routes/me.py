@@ -8,9 +8,10 @@ from pydantic import StringConstraints
 
 from api.door import Door, IfMatch
 from api.gate import Can, Errand
-from api.limits import Attempt
 from api.passwords import must_be_good
 from api.shapes import Email, In, Language, Name, Out, Patch
+from api.sign_in import shown_again
+from models import factor
 from models.access import Permission, Role
 from models.agency import Agency
 from models.errors import Fault, Forbidden, Invalid
@@ -18,7 +19,7 @@ from models.ledger.action import Action
 from models.notice import NoticeKind, tell
 from models.password_reset import void_of
 from models.session import end_sessions
-from models.user import User, note_refusal
+from models.user import User
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/me", tags=["sign-in"], route_class=Door)
@@ -53,11 +54,14 @@ class MeOut(Out):
     demo: bool
     """True where everything is invented."""
     password_change_required: bool
+    second_factor_enrolled: bool
+    recovery_codes_left: int
+    """Of ten; make new ones before the last is used."""
     version: int
 
     @classmethod
     def of(cls, db: Workspace, user: User) -> "MeOut":
-        agency = Agency.of(db)
+        agency, has = Agency.of(db), factor.standing(db, user.id)
         return cls(
             id=user.id,
             email=user.email or "",
@@ -69,6 +73,8 @@ class MeOut(Out):
             time_zone=agency.time_zone,
             demo=agency.demo,
             password_change_required=user.must_change_password,
+            second_factor_enrolled=has.enrolled,
+            recovery_codes_left=has.codes_left,
             version=user.version,
         )
 
@@ -97,26 +103,21 @@ def update_me(body: MePatch, db: Annotated[Workspace, Can(Permission.ME_UPDATE)]
 @router.put("/password", status_code=204, summary="Change my password")
 async def update_password(body: PasswordIn, errand: Annotated[Errand, Can(Permission.PASSWORD_CHANGE)]) -> None:
     """Set a new password of 15 to 256 characters; all other sessions of the caller end. The old one has to be given."""
-    with errand.meter.sign_in(str(errand.claims.user_id)) as attempt:  # whoever holds her screen may guess no faster
-        await _change_password(body, errand, attempt)
-
-
-async def _change_password(body: PasswordIn, errand: Errand, attempt: Attempt) -> None:
     user_id = errand.claims.user_id
 
     def look(db: Workspace) -> tuple[str, list[str]]:
         user = db.find(User, user_id)
         return user.password_hash, [user.email or "", user.display_name or "", Agency.of(db).name]
 
-    stored, names = await errand.run(look)
-    if not await errand.passwords.matches(body.current_password, stored):
-        attempt.failed = True
-        await errand.run(lambda db: note_refusal(db, user_id))
-        raise Forbidden("wrong-password")
+    async def prove() -> tuple[str, list[str]] | None:
+        stored, names = await errand.run(look)
+        return (stored, names) if await errand.passwords.matches(body.current_password, stored, user_id) else None
+
+    stored, names = await shown_again(errand, prove, Forbidden("wrong-password"))
     must_be_good(body.new_password, names, "/new_password")
     if body.new_password == body.current_password:
         raise Invalid(Fault("/new_password", "password-same", ""))
-    fresh = await errand.passwords.hash(body.new_password)
+    fresh = await errand.passwords.hash(body.new_password, user_id)
 
     def keep(db: Workspace) -> None:
         user = db.claim(User, user_id)

@@ -11,7 +11,7 @@ from api.door import Door
 from api.gate import Anyone, Can, Front
 from api.passwords import must_be_good
 from api.shapes import Email, In, Out
-from models import links, password_reset
+from models import links, password_reset, throttle
 from models.access import Permission
 from models.password_reset import PasswordReset
 from models.workspace import Workspace
@@ -68,12 +68,13 @@ async def create_password_reset(body: PasswordResetIn, front: Annotated[Front, A
 @router.post("/password-resets/completion", status_code=204, summary="Set a new password by a link")
 async def create_completion(body: ResetCompletionIn, front: Annotated[Front, Anyone()]) -> None:
     """Set a new password with the token of the link. All sessions of the person end, and she is told. Nothing is signed
-    in: a second factor is asked for at the next sign-in as ever."""
+    in: a second factor is asked for at the next sign-in as ever. Failed tries before are forgotten."""
     agency_id, row_id, secret_hash = links.parsed(body.token, links.RESET)
-    words = await front.as_system(agency_id, lambda db: password_reset.must_be_usable(db, row_id, secret_hash))
+    user_id, words = await front.as_system(agency_id, lambda db: password_reset.must_be_usable(db, row_id, secret_hash))
     must_be_good(body.password, words)
-    hashed = await front.passwords.hash(body.password)
+    hashed = await front.passwords.hash(body.password, user_id)
     await front.as_system(agency_id, lambda db: password_reset.complete(db, row_id, secret_hash, hashed))
+    await front.as_platform(lambda db: throttle.forget_account(db, db.vault.service.email_tag(words[0])))
 
 
 @router.post("/users/{user_id}/password-reset", status_code=201, summary="Start a password reset for somebody")

@@ -8,13 +8,16 @@ from fastapi import APIRouter
 from pydantic import StringConstraints
 
 from api.door import Door
-from api.gate import Anyone, Can, Front
-from api.limits import Attempt
-from api.shapes import Email, In, Out
-from models.access import PLATFORM, Permission
-from models.errors import NotFound, Unauthenticated
-from models.session import Opened, SignInSession, parse_refresh_token
-from models.user import User, UserStatus, credentials, find_credentials, note_refusal, who_signs_in
+from api.gate import Anyone, Can, Errand, Front
+from api.shapes import Code, Email, In, Out
+from api.sign_in import Shown, shown_again, sign_in
+from models import factor
+from models.access import Permission
+from models.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauthenticated
+from models.ledger.action import Action
+from models.notice import NoticeKind, tell
+from models.session import Opened, SignInSession, parse_refresh_token, proved
+from models.user import UserStatus, credentials
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/sessions", tags=["sign-in"], route_class=Door)
@@ -23,10 +26,16 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
 class SessionIn(In):
-    """An address and a password."""
+    """An address and a password; where a second factor is set up, a code of the app or a recovery code."""
 
     email: Email
     password: Secret
+    totp_code: Code | None = None
+    """The six digits shown now."""
+    recovery_code: Secret | None = None
+    """One of the ten shown once, when the second factor is lost."""
+    device_token: Secret | None = None
+    """The one of an earlier sign-in on this device: wrong tries of strangers do not slow it down."""
 
 
 class RefreshIn(In):
@@ -44,6 +53,10 @@ class SessionOut(Out):
     expires_at: datetime
     agent: str | None
     """Coarse kind of device it was opened from."""
+    network: str | None
+    """The network it was opened from: /24, or /56 of IPv6."""
+    factor_at: datetime | None
+    """When a second factor was shown in it last."""
     current: bool
     """Whether it is the one this request belongs to."""
 
@@ -55,6 +68,8 @@ class SessionOut(Out):
             last_used_at=session.last_used_at,
             expires_at=session.expires_at,
             agent=session.agent,
+            network=session.network,
+            factor_at=session.factor_at,
             current=session.id == current,
         )
 
@@ -69,6 +84,11 @@ class SignedInOut(Out):
     refresh_token: str
     """Good for one use: the answer to it holds the next one."""
     session: SessionOut
+    device_token: str | None
+    """For this device to keep and send with the next sign-in (90 days); it opens nothing by itself. Only after a whole
+    sign-in."""
+    second_factor_enrolment_required: bool
+    """True while a second factor is needed and missing: until it is set up, little more than that works."""
     password_change_required: bool
     """True after a one-time password: until she has her own, only reading /v1/me, its password and signing out work."""
 
@@ -81,35 +101,17 @@ class SessionsOut(Out):
 
 @router.post("", status_code=201, summary="Sign in")
 async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> SignedInOut:
-    """Exchange address and password for tokens. One answer and one time for an unknown address and a wrong password.
-    Failures are limited by address and network, and by network; a success costs nothing."""
-    with front.meter.sign_in(body.email) as attempt:
-        return await _sign_in(body, front, attempt)
-
-
-async def _sign_in(body: SessionIn, front: Front, attempt: Attempt) -> SignedInOut:
-    found = await front.as_platform(lambda db: who_signs_in(db, body.email))
-    # An address nobody has gets the same steps, on the platform's rows: its answer must not come sooner.
-    agency_id, user_id = found or (PLATFORM, PLATFORM)
-    known = await front.as_system(agency_id, lambda db: find_credentials(db, user_id))
-    active = known is not None and known.status is UserStatus.ACTIVE
-    matches = await front.passwords.matches(body.password, known.password_hash if active and known else None)
-    if known is None or not matches:
-        attempt.failed = True  # from here on, whatever becomes of the entry
-        await front.as_system(agency_id, lambda db: note_refusal(db, user_id if found else None))
-        raise Unauthenticated("invalid-credentials")
-    fresh = await front.passwords.hash(body.password) if front.passwords.outdated(known.password_hash) else None
-
-    def sign_in(db: Workspace) -> Opened:
-        user = db.claim(User, known.id)
-        if user.password_hash != known.password_hash or user.status is not UserStatus.ACTIVE:
-            raise Unauthenticated("invalid-credentials")  # changed while we hashed
-        if fresh:
-            user.rehash(db, fresh)
-        return SignInSession.open(db, known.id)
-
-    opened = await front.as_person(agency_id, user_id, sign_in)
-    return _signed_in(front, opened, must_change=bool(known.must_change_password))
+    """Exchange address and password, and a code where a second factor is set up, for tokens. One answer and one time
+    for an unknown address and a wrong password; that a code is needed is told after a right password only. Failures are
+    limited by address and network, and by network; a success costs nothing. Who has no second factor and needs one can
+    do nothing but set it up."""
+    signed_in = await sign_in(front, Shown(**{name: getattr(body, name) for name in SessionIn.model_fields}))
+    return _signed_in(
+        front,
+        signed_in.opened,
+        must_change=signed_in.must_change_password,
+        device_token=signed_in.device_token,
+    )
 
 
 @router.post("/refresh", summary="Renew the tokens")
@@ -127,6 +129,38 @@ async def refresh_session(body: RefreshIn, front: Annotated[Front, Anyone()]) ->
 
     opened, must_change = await front.as_system(agency_id, rotate)
     return _signed_in(front, opened, must_change=must_change)
+
+
+class ProofIn(In):
+    """A code of the authenticator app, or a recovery code."""
+
+    totp_code: Code | None = None
+    recovery_code: Secret | None = None
+
+
+@router.put("/current/second-factor", summary="Show my second factor again")
+async def prove_second_factor(body: ProofIn, errand: Annotated[Errand, Can(Permission.FACTOR_PROVE)]) -> SessionOut:
+    """For ten minutes from now what asks for it (403 `step-up-required`) works in this session. A wrong code counts as
+    a failed sign-in."""
+    if (body.totp_code is None) == (body.recovery_code is None):
+        raise Invalid(Fault("", "one-proof", ""))
+    user_id, session_id = errand.claims.user_id, errand.claims.session_id
+
+    def work(db: Workspace) -> SessionOut | None:
+        if not factor.is_enrolled(db, user_id):
+            raise Conflict("no-second-factor")
+        if (proof := factor.proves(db, user_id, body.totp_code, body.recovery_code)) is None:
+            return None
+        proved(db, session_id, proof)
+        db.note(Action.FACTOR_PROVED, "sessions", [session_id])
+        if proof == "recovery":
+            tell(db, [user_id], NoticeKind.RECOVERY_CODE_USED)
+        return SessionOut.of(db.find(SignInSession, session_id), session_id)
+
+    async def prove() -> SessionOut | None:
+        return await errand.run(work)
+
+    return await shown_again(errand, prove, Forbidden("wrong-code"))
 
 
 @router.get("", summary="List my sessions")
@@ -152,7 +186,7 @@ def delete_session(session_id: UUID, db: Annotated[Workspace, Can(Permission.SES
     session.revoke(db)
 
 
-def _signed_in(front: Front, opened: Opened, *, must_change: bool) -> SignedInOut:
+def _signed_in(front: Front, opened: Opened, *, must_change: bool, device_token: str | None = None) -> SignedInOut:
     session = opened.session
     if opened.refresh_token is None:
         raise Unauthenticated("session-ended")
@@ -162,5 +196,7 @@ def _signed_in(front: Front, opened: Opened, *, must_change: bool) -> SignedInOu
         expires_in=front.tokens.life,
         refresh_token=opened.refresh_token,
         session=SessionOut.of(session, session.id),
+        device_token=device_token,
+        second_factor_enrolment_required=session.must_enrol,
         password_change_required=must_change,
     )

@@ -51,15 +51,15 @@ async def create_setup(body: SetupIn, front: Annotated[Front, Anyone()]) -> Setu
     known = await front.as_platform(jurisdiction.known)
     if body.jurisdiction not in known:
         raise Invalid(Fault("/jurisdiction", "unknown-jurisdiction", ""))
-    hashed = await front.passwords.hash(body.password)
+    agency_id, admin_id = uuid4(), uuid4()
+    hashed = await front.passwords.hash(body.password, admin_id)
     await front.as_platform(lambda db: setup.use(db, body.token))
-    agency_id = uuid4()
 
     def found(db: Workspace) -> UUID:
         place = {"time_zone": body.time_zone, "language": body.language, "jurisdiction": body.jurisdiction}
         Agency.found(db, name=body.agency_name, **place)
-        admin = User.hire(db, body.email, body.display_name, [Role.AGENCY_ADMIN], hashed, must_change_password=False)
-        return admin.id
+        admin = (body.email, body.display_name, [Role.AGENCY_ADMIN], hashed)
+        return User.hire(db, *admin, must_change_password=False, user_id=admin_id).id
 
     try:
         return SetupOut(id=agency_id, admin_id=await front.as_system(agency_id, found))

@@ -32,6 +32,10 @@ const SPANISH = {
   send: "Configurar",
   done: "Su organización está lista.",
   sign_in: "Ahora inicie sesión con su correo y su contraseña:",
+  factor:
+    "Lo demás se abre cuando haya configurado un segundo factor. Con el código de acceso de la respuesta y una aplicación " +
+    "de autenticación en un teléfono, que lee la imagen y muestra seis dígitos:",
+  codes: "Anote los diez códigos de recuperación de esa respuesta y guárdelos lejos del teléfono.",
   docs: "Todo lo demás está descrito, para leer y probar, en",
   link_used: "El enlace de instalación ya cumplió su función y no abre nada más.",
 };

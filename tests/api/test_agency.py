@@ -15,6 +15,7 @@ AGENCY = {
     "emergency_number",
     "exit_url",
     "review_interval",
+    "second_factor",
     "custody_default",
     "demo",
     "created_at",

@@ -8,6 +8,8 @@ from tests.world import PASSWORD
 
 NEW = "a quiet bridge over nine rivers"
 ME = {
+    "second_factor_enrolled",
+    "recovery_codes_left",
     "id",
     "email",
     "display_name",

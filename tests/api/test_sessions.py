@@ -45,10 +45,12 @@ class TestSignIn:
             "expires_in",
             "refresh_token",
             "session",
+            "device_token",
             "password_change_required",
+            "second_factor_enrolment_required",
         }
         assert (body["token_type"], body["expires_in"], body["password_change_required"]) == ("Bearer", 600, False)
-        members = {"id", "opened_at", "last_used_at", "expires_at", "agent", "current"}
+        members = {"id", "opened_at", "last_used_at", "expires_at", "agent", "network", "factor_at", "current"}
         assert set(body["session"]) == members
         assert body["session"]["current"] is True
         assert good(bearer(api, body["access_token"]))["email"] == "ana@harbor.example"

@@ -10,6 +10,7 @@ from models.ledger.action import Action
 from models.setup import SetupLink
 from tests.api.contract import good, problem
 from tests.conftest import Api
+from tests.factories import code_of
 
 PASSWORD = "a quiet bridge over nine rivers"
 BODY = {
@@ -43,6 +44,9 @@ class TestFound:
         headers = {"authorization": f"Bearer {signed_in['access_token']}"}
         me = good(api.get(None, "/v1/me", headers=headers))
         assert (me["id"], me["agency_id"], me["roles"]) == (body["admin_id"], body["id"], ["agency_admin"])
+        secret = good(api.post(None, "/v1/me/second-factor", headers=headers), 201)["secret"]
+        confirmation = {"totp_code": code_of(secret)}
+        good(api.put(None, "/v1/me/second-factor/confirmation", confirmation, headers=headers))
         agency = good(api.get(None, "/v1/agency", headers=headers))
         for name in ("time_zone", "language", "jurisdiction"):
             assert agency[name] == BODY[name]

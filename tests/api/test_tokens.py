@@ -5,16 +5,33 @@ import hashlib
 import hmac
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jose import jwt
 
+from api import log
+from api.passwords import HASHES
 from api.tokens import AUDIENCE, ISSUER
+from models.base import table_of
+from models.ledger.action import Action
+from models.session import SignInSession
+from models.user import User
+from models.workspace import Workspace
 from tests.api.contract import client, good, problem
 from tests.conftest import Api
+from tests.factories import behind
+from tests.postgres import Urls
 from tests.world import PASSWORD
+
+FORMS = (serialization.Encoding.DER, serialization.Encoding.PEM)
 
 
 def b64(raw: bytes) -> str:
@@ -263,3 +280,132 @@ class TestLife:
         good(api.get(None, "/v1/me", headers=bens))
         api.delete(None, "/v1/sessions/current", headers=bens)
         problem(api.get(None, "/v1/me", headers=bens), 401, "session-ended")
+
+
+class TestMoreForgery:
+    def test_attack_68_a_public_key_is_no_secret(self, forge: Forge):
+        """RS256 and ES256 tokens, and HS256 ones signed with a public key in DER or PEM, as if we had published one."""
+        for private in (rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())):
+            shape = serialization.PublicFormat.SubjectPublicKeyInfo
+            public = [private.public_key().public_bytes(form, shape) for form in FORMS]
+            for key in public:
+                problem(forge.shown(forge(key=key)), 401, "unauthenticated")
+                problem(forge.shown(forge({"kid": b64(key)[:40]}, key=key)), 401, "unauthenticated")
+                problem(forge.shown(forge({"jwk": {"kty": "oct", "k": b64(key)}}, key=key)), 401, "unauthenticated")
+            pem = private.private_bytes(
+                FORMS[1], serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ).decode()
+            algorithm = "RS256" if isinstance(private, rsa.RSAPrivateKey) else "ES256"
+            signed = jwt.encode(forge.claims, pem, algorithm, headers={"typ": "at+jwt", "kid": forge.header["kid"]})
+            problem(forge.shown(signed), 401, "unauthenticated")
+
+    def test_attack_68_of_another_agency(self, forge: Forge):
+        """A good token of Lighthouse's, with Harbor's agency, person or session put into its claims."""
+        strangers = jwt.get_unverified_claims(forge.api.token("other"))
+        for swapped in ({"agency"}, {"sub"}, {"sid"}, {"agency", "sub"}, {"agency", "sid"}, {"sub", "sid"}):
+            claims = strangers | {name: forge.claims[name] for name in swapped}
+            assert forge.shown(forge(claims=claims)).status_code == 401, swapped
+        good(forge.shown(forge(claims=strangers)))
+
+    def test_attack_68_a_retired_key_and_the_next_one(self, forge: Forge):
+        """What a key signed that is not in the file any more is refused, although it was verified before."""
+        service = forge.api.world.database.vault.service
+        good(forge.shown(forge.ours))
+        unknown = {**service._table.token_keys}
+        unknown.pop(service.token_kid)
+        table = service._table
+        try:
+            service._table = replace(table, token_keys=unknown)
+            problem(forge.shown(forge.ours), 401, "unauthenticated")
+        finally:
+            service._table = table
+        good(forge.shown(forge.ours))
+
+    def test_attack_68_twenty_refreshes_at_once_are_one_family(self, forge: Forge):
+        """One successor for everybody within the grace: the token works once, and a lost answer is the same one."""
+        api = forge.api
+        body = good(api.post(None, "/v1/sessions", {"email": "ana@harbor.example", "password": PASSWORD}), 201)
+        sent = {"refresh_token": body["refresh_token"]}
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda _: api.post(None, "/v1/sessions/refresh", sent), range(20)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+        session_id = UUID(body["session"]["id"])
+        assert api.world.system(lambda db: db.find(SignInSession, session_id).generation) == 2
+
+    def test_attack_68_twenty_late_reuses_at_once_end_it(self, forge: Forge):
+        """After the grace the family ends for whoever holds a token of it, once."""
+        api = forge.api
+        body = good(api.post(None, "/v1/sessions", {"email": "ana@harbor.example", "password": PASSWORD}), 201)
+        sent = {"refresh_token": body["refresh_token"]}
+        fresh = good(api.post(None, "/v1/sessions/refresh", sent))
+
+        def older(db: Workspace) -> None:
+            row = db.claim(SignInSession, UUID(body["session"]["id"]))
+            row.last_used_at -= timedelta(seconds=11)
+            db.record(Action.SESSION_REFRESHED, row)
+
+        api.world.system(older)
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda _: api.post(None, "/v1/sessions/refresh", sent), range(20)))
+        assert {answer.status_code for answer in answers} == {401}
+        ended = [e for e in api.world.entries() if e["action"] == "session.family_revoked"]
+        assert len(ended) == 1
+        problem(forge.shown(fresh["access_token"]), 401, "session-ended")
+        again = api.post(None, "/v1/sessions/refresh", {"refresh_token": fresh["refresh_token"]})
+        problem(again, 401, "session-ended")
+
+    def test_attack_68_no_token_is_logged(self, forge: Forge, capfd: pytest.CaptureFixture[str]):
+        """Good, forged, in a header or an address: not in the log, the ledger, or an answer."""
+        log.configure("DEBUG")  # onto the standard error that capfd reads
+        api = forge.api
+        forged = forge({"alg": "none"})
+        body = good(api.post(None, "/v1/sessions", {"email": "ana@harbor.example", "password": PASSWORD}), 201)
+        answers = [forge.shown(body["access_token"]), forge.shown(forged), api.get(None, f"/v1/me?token={forged}")]
+        answers += [api.post(None, "/v1/sessions/refresh", {"refresh_token": f"wpr_{forged[:80]}"})]
+        said = "".join(capfd.readouterr()) + str(api.world.entries()) + "".join(answer.text for answer in answers)
+        assert '"route"' in said
+        for token in (body["access_token"], body["refresh_token"], forged, forge.ours):
+            assert token[-30:] not in said
+
+
+class TestPasswordHashes:
+    def test_attack_68_one_persons_hash_is_nobody_elses(self, api: Api, urls: Urls):
+        """Who can write the database copies her own hash onto Ana's row, and signs in as nobody."""
+        users = table_of(User)
+        ana, ben = (api.world.people[who].actor.id for who in ("ana", "ben"))
+        with behind(urls.superuser) as connection:
+            bens = connection.execute(sa.select(users.c.password_hash).where(users.c.id == ben)).scalar_one()
+            connection.execute(sa.update(users).where(users.c.id == ana).values(password_hash=bens))
+        sent = {"email": "ana@harbor.example", "password": PASSWORD}
+        problem(api.post(None, "/v1/sessions", sent), 401, "invalid-credentials")
+        good(api.post(None, "/v1/sessions", sent | {"email": "ben@harbor.example"}), 201)
+
+    def test_a_hash_from_before_verifies_and_is_made_anew(self, api: Api):
+        """At her next sign-in it says whose it is."""
+        passwords, ana = api.client.app.state.passwords, api.world.people["ana"].actor.id
+        service = api.world.database.vault.service
+        old = f"p{service.pepper}:{HASHES.hash(service.peppered(PASSWORD, service.pepper))}"
+        assert passwords.outdated(old)
+
+        def give_back(db: Workspace) -> None:
+            db.claim(User, ana).set_password(db, old)
+
+        api.world.system(give_back)
+        good(api.post(None, "/v1/sessions", {"email": "ana@harbor.example", "password": PASSWORD}), 201)
+        kept = api.world.system(lambda db: db.find(User, ana).password_hash)
+        assert kept.startswith(f"p{service.pepper}u:")
+        assert not passwords.outdated(kept)
+
+
+def test_attack_68_sign_out_suspension_and_a_new_role_end_what_a_token_could(forge: Forge):
+    """The same token again after each: refused at once, or with today's rights, never yesterday's."""
+    api, headers = forge.api, {"authorization": f"Bearer {forge.ours}"}
+    user = f"/v1/users/{api.world.people['ana'].actor.id}"
+    good(api.get(None, "/v1/caseload", headers=headers))
+    good(api.patch("ada", user, {"roles": ["auditor"]}, if_match=1))
+    problem(api.get(None, "/v1/caseload", headers=headers), 403, "forbidden")
+    good(api.put("ada", f"{user}/suspension"))
+    problem(api.get(None, "/v1/me", headers=headers), 401, "session-ended")
+    good(api.delete("ada", f"{user}/suspension"))
+    problem(api.get(None, "/v1/me", headers=headers), 401, "session-ended")

@@ -15,7 +15,8 @@ from tests.postgres import Urls
 WITH_THE_KEYS = {"agency_keys", "data_keys", "destructions", "key_turns"} | {
     "ledger_checkpoints", "ledger_entries", "ledger_heads", "ledger_tiles"
 }  # fmt: skip
-OF_THE_DAY = {"client_openings", "idempotency_keys", "mails", "password_resets", "sessions", "setup_links"}
+OF_THE_DAY = {"client_openings", "idempotency_keys", "known_devices", "mails", "password_resets", "sessions"}
+OF_THE_DAY |= {"setup_links", "sign_in_throttles"}
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ class Range:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.operations = operations(api.client.app)
-        self._hashed = api.world.passwords.hash_now(PASSWORD)
+        people = api.world.people.values()
+        self._hashed = {one.name: api.world.passwords.hash_now(PASSWORD, one.actor.id) for one in people}
         stage(api, "ana"), stage(api, "other")  # a list of one row has no cursor
         self.scene, self.foreign = self._staged("ana"), self._staged("other")
 
@@ -93,7 +94,7 @@ class Range:
             user = db.claim(User, world.people[who].actor.id)
             user.reinstate(db)
             user.change(db, roles=[PEOPLE[who][1]])
-            user.set_password(db, self._hashed)
+            user.set_password(db, self._hashed[who])
 
         world.system(work, PEOPLE[who][0])
 

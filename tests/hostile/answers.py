@@ -27,8 +27,10 @@ INTERNALS = re.compile(
     re.IGNORECASE,
 )
 LOG = {"ledger_entries", "ledger_heads", "ledger_tiles", "ledger_checkpoints", "client_openings"}
+LOG |= {"sign_in_throttles"}
 #: What a refusal changes on purpose: a refresh token used twice ends its session; a set-up link is given back.
-ON_PURPOSE = {"POST /v1/sessions/refresh": {"sessions"}, "POST /v1/setup": {"setup_links"}}
+ON_PURPOSE = {"POST /v1/sessions/refresh": {"notices", "sessions"}, "POST /v1/setup": {"setup_links"}}
+ON_PURPOSE["POST /v1/sessions"] = {"notices"}  # that very many tries failed
 #: These look first, run argon2 outside the lane, then look again: two units, each of which may be told of.
 TWO_UNITS = {"PUT /v1/me/password", "POST /v1/setup"}
 

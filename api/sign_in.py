@@ -1,0 +1,161 @@
+"""Signing in: counted before anything is looked at, the same steps for everybody, then the second factor.
+
+Four units: count the try (the platform's), look the person up, keep how it went (her agency's), settle the count. An
+address nobody has takes the same four on the platform's rows.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from uuid import UUID
+
+from api.gate import Errand, Front
+from api.limits import Attempt, network_of
+from models import factor, recovery, throttle
+from models.access import PLATFORM
+from models.errors import Forbidden, Unauthenticated
+from models.notice import NoticeKind, tell
+from models.session import Opened, SignInSession
+from models.throttle import Try
+from models.user import User, UserStatus, find_credentials, note_refusal, who_signs_in
+from models.workspace import Workspace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What somebody shows to be let in."""
+
+    email: str
+    password: str
+    totp_code: str | None
+    recovery_code: str | None
+    device_token: str | None
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A session, the token of the device it was opened from, and whether a password of her own has to be chosen."""
+
+    opened: Opened
+    device_token: str | None
+    must_change_password: bool
+
+
+async def sign_in(front: Front, shown: Shown) -> SignedIn:
+    """Raises Unauthenticated, TooManyTries, RateLimited; the first with one answer and one time for an unknown address,
+    a wrong password and a suspended person."""
+    service = front.passwords.service
+    account = service.email_tag(shown.email)
+    device = throttle.device_of(service, account, shown.device_token)
+    with front.meter.sign_in(shown.email, device) as attempt:
+        return await _counted(front, shown, account, attempt)
+
+
+async def _counted(front: Front, shown: Shown, account: bytes, attempt: Attempt) -> SignedIn:
+    network, recovering = network_of(front.origin.ip), shown.recovery_code is not None
+
+    def begin(db: Workspace) -> tuple[Try, tuple[UUID, UUID] | None]:
+        tried = throttle.begin(db, account, network, shown.device_token, recovering=recovering)
+        return tried, who_signs_in(db, shown.email)
+
+    tried, found = await front.as_platform(begin)
+    try:
+        return await _tried(front, shown, attempt, tried, found)
+    except BaseException:
+        if not attempt.failed:
+            await _settled(front, lambda db: throttle.undone(db, tried))
+        raise
+
+
+async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found: tuple[UUID, UUID] | None) -> SignedIn:
+    # An address nobody has gets the same steps, on the platform's rows: its answer must not come sooner.
+    agency_id, user_id = found or (PLATFORM, PLATFORM)
+
+    def look(db: Workspace) -> tuple[Any, bool]:
+        known = find_credentials(db, user_id)
+        return known, not tried.guarded or recovery.is_unused(db, user_id, shown.recovery_code or "")
+
+    known, let_in = await front.as_system(agency_id, look)
+    active = known is not None and known.status is UserStatus.ACTIVE and let_in
+    stored = known.password_hash if active and known else None
+    if not await front.passwords.matches(shown.password, stored, user_id) or known is None:
+        attempt.failed = True  # from here on, whatever becomes of the entry
+        await _refused(front, tried, agency_id, user_id if found else None, 1)
+        raise Unauthenticated("invalid-credentials")
+    outdated = front.passwords.outdated(known.password_hash)
+    fresh = await front.passwords.hash(shown.password, user_id) if outdated else None
+
+    def admit(db: Workspace) -> Opened | None:
+        """None: she has a second factor, and what was shown is not it."""
+        user = db.claim(User, known.id)
+        if user.password_hash != known.password_hash or user.status is not UserStatus.ACTIVE:
+            raise Unauthenticated("invalid-credentials")  # changed while we hashed
+        proof = None
+        if factor.is_enrolled(db, known.id) and (proof := _proof(db, known.id, shown)) is None:
+            return None
+        if fresh:
+            user.rehash(db, fresh)
+        return SignInSession.open(db, known.id, proof)
+
+    opened = await front.as_person(agency_id, user_id, admit)
+    if opened is None:
+        attempt.failed = True
+        await _refused(front, tried, agency_id, user_id, throttle.WRONG_CODE)
+        raise Unauthenticated("second-factor-wrong")
+    whole = not opened.session.must_enrol
+    token = await _settled(front, lambda db: throttle.succeeded(db, tried, known=whole))
+    return SignedIn(opened, token, bool(known.must_change_password))
+
+
+def _proof(db: Workspace, user_id: UUID, shown: Shown) -> str | None:
+    """How her second factor was shown; None when it is wrong."""
+    if shown.totp_code is None and shown.recovery_code is None:
+        raise Unauthenticated("second-factor-required")
+    proof = factor.proves(db, user_id, shown.totp_code, shown.recovery_code)
+    if proof is not None:
+        db.actor = replace(db.actor, auth=f"password+{proof}")
+    if proof == "recovery":
+        tell(db, [user_id], NoticeKind.RECOVERY_CODE_USED)
+    return proof
+
+
+async def _refused(front: Front, tried: Try, agency_id: UUID, user_id: UUID | None, weight: int) -> None:
+    """Count it and keep it: in that order, so that an entry that cannot be kept buys no tries."""
+    guarded = await _settled(front, lambda db: throttle.failed(db, tried, weight))
+
+    def keep(db: Workspace) -> None:
+        note_refusal(db, user_id)
+        if guarded and user_id is not None:
+            tell(db, [user_id], NoticeKind.SIGN_IN_GUARDED)
+
+    await front.as_system(agency_id, keep)
+
+
+async def _settled(front: Front, work: Callable[[Workspace], T]) -> T:
+    """The platform's unit is finished although whoever asked hangs up."""
+    return await asyncio.shield(asyncio.ensure_future(front.as_platform(work)))
+
+
+async def shown_again(errand: Errand, prove: Callable[[], Awaitable[T | None]], refusal: Forbidden) -> T:
+    """Somebody signed in shows her password or a code once more: whoever holds her screen may guess no faster than at
+    the door. `prove` gives None for what is wrong. Raises the refusal, TooManyTries, RateLimited."""
+    front, user_id = errand.front, errand.claims.user_id
+    account = front.passwords.service.throttle_tag(b"person", user_id.bytes)
+    network = network_of(front.origin.ip)
+    with front.meter.sign_in(str(user_id), None) as attempt:
+        tried = await front.as_platform(lambda db: throttle.begin(db, account, network, None, recovering=True))
+        try:
+            proved = await prove()
+        except BaseException:
+            await _settled(front, lambda db: throttle.undone(db, tried))
+            raise
+        if proved is not None:
+            await _settled(front, lambda db: throttle.succeeded(db, tried, known=False))
+            return proved
+        attempt.failed = True
+        await _settled(front, lambda db: throttle.failed(db, tried))
+        await errand.run(lambda db: note_refusal(db, user_id))
+    raise refusal
