@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 
 class Post:
-    """Set by whoever opens the database. `origin` is the beginning of links, such as https://work.agency.example;
+    """Set by whoever opens the database. `origin` is the beginning of links, such as https://desk.agency.example;
     `wake` is called after the commit that queues a mail and must not wait. Without it no mail is sent from here."""
 
     def __init__(self) -> None:

@@ -110,17 +110,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
 
 
 def a_mail(to: str = "ana@harbor.example") -> EmailMessage:
-    return written(to, SENDER, "https://work.example/welcome#t", "en")
+    return written(to, SENDER, "https://desk.example/welcome#t", "en")
 
 
 class TestWhatAMailSays:
     @pytest.mark.parametrize("language", ["en", "es", "ga"])
     def test_one_sentence_and_one_link(self, language: str) -> None:
         """The same for every reason: who reads along learns that there is something, and where."""
-        message = written("kim@mail.example", SENDER, "https://work.example/reset#wpp_x", language)
+        message = written("kim@mail.example", SENDER, "https://desk.example/reset#wpp_x", language)
         spoken = "es" if language == "es" else "en"
         assert message["Subject"] == SUBJECT[spoken]
-        assert message.get_content() == BODY[spoken].format(link="https://work.example/reset#wpp_x")
+        assert message.get_content() == BODY[spoken].format(link="https://desk.example/reset#wpp_x")
         raw = message.as_string()
         assert not FORBIDDEN.search(raw), raw
         assert set(message.keys()) == {
@@ -134,7 +134,7 @@ class TestWhatAMailSays:
     def test_no_header_is_added(self, to: str) -> None:
         """Not even when an address of the database were to hold a line break."""
         with pytest.raises(ValueError):
-            written(to, SENDER, "https://work.example", "en")
+            written(to, SENDER, "https://desk.example", "en")
 
 
 class TestSettings:
@@ -151,7 +151,7 @@ class TestSettings:
 
     def test_the_sender_is_neutral_unless_named(self) -> None:
         """no-reply at the host people know."""
-        assert Settings(public_url="https://work.agency.example").sender() == "no-reply@work.agency.example"
+        assert Settings(public_url="https://desk.agency.example").sender() == "no-reply@desk.agency.example"
         assert Settings(mail_from="desk@x.example").sender() == "desk@x.example"
         for odd in ("desk", "a@b\r\nBcc: c@d.example", "a b@c.example"):
             with pytest.raises(ValidationError):
@@ -299,7 +299,7 @@ class TestFolder:
         (file,) = out.iterdir()
         assert (file.stat().st_mode & 0o777, out.stat().st_mode & 0o777) == (0o600, 0o700)
         (message,) = mails_in(out)
-        assert (message["To"], link_in(message)) == ("ana@harbor.example", "https://work.example/welcome#t")
+        assert (message["To"], link_in(message)) == ("ana@harbor.example", "https://desk.example/welcome#t")
 
     def test_a_folder_that_cannot_be_made_is_later(self, tmp_path: Path) -> None:
         """A file in its place, say."""
@@ -541,7 +541,7 @@ class TestService:
         """Through a real server, by the thread of the service; the link in it works, and the answer holds none."""
         box = Mailbox()
         with mail_server(box) as port:
-            way = {"smtp_url": f"smtp://127.0.0.1:{port}", "public_url": "https://work.example"}
+            way = {"smtp_url": f"smtp://127.0.0.1:{port}", "public_url": "https://desk.example"}
             with service(world, **way) as api:
                 assert invited(api, language="es")["link"] is None
                 await_(lambda: box.taken)
@@ -550,7 +550,7 @@ class TestService:
                 assert message["Subject"] == SUBJECT["es"]
                 assert not FORBIDDEN.search(message.as_string().replace("noor@harbor.example", "")), message.as_string()
                 link = link_in(message)
-                assert link.startswith("https://work.example/welcome#wpi_")
+                assert link.startswith("https://desk.example/welcome#wpi_")
                 body = {
                     "token": link.partition("#")[2],
                     "display_name": "N",

@@ -249,11 +249,11 @@ class TestStartedByAnAdmin:
 
     def test_with_mail_the_admin_sees_no_link(self, world: World, tmp_path: Path) -> None:
         """It goes to her mailbox only."""
-        with service(world, outbox_dir=tmp_path / "out", public_url="https://work.agency.example") as api:
+        with service(world, outbox_dir=tmp_path / "out", public_url="https://desk.agency.example") as api:
             assert good(api.post("ada", path(api)), 201)["link"] is None
             both = await_(lambda: len(found := mails_in(tmp_path / "out")) == 2 and found)
             found = {link_in(mail) for mail in both}
-            assert "https://work.agency.example/" in found  # the notice
+            assert "https://desk.agency.example/" in found  # the notice
             (link,) = [one for one in found if "#" in one]
-            assert link.startswith("https://work.agency.example/reset#wpp_")
+            assert link.startswith("https://desk.agency.example/reset#wpp_")
             done(complete(api, link))
