@@ -39,6 +39,13 @@ BODIES: dict[str, Any] = {
     "DestructionIn": {"what": "everything", "reason": "client_asked"},
     "DraftIn": {},
     "EventIn": {"kind": "hearing"},
+    "IntegrationIn": {
+        "recipient": "Legal Aid of Harbor County",
+        "purpose": "Asking for a protection order",
+        "scopes": ["clients:read", "clients:identity"],
+        "networks": ["203.0.113.0/24", "2001:db8::/32"],
+    },
+    "IntegrationPatch": {"networks": ["203.0.113.7/32"]},
     "ItemIn": {"section_id": ID[:-4] + "8001", "text": "Keep the spare phone charged.", "kind": "action"},
     "ItemPatch": {"text": "Out by the kitchen door, then to the bakery.", "status": "planned"},
     "ItemsPatch": {"items": [{"id": ITEM, "version": 1, "status": "planned"}]},
@@ -59,6 +66,7 @@ BODIES: dict[str, Any] = {
     "ReviewIn": {"due_at": "2027-01-29T15:00:00Z", "recurrence": "P8W"},
     "ReviewPatch": {"due_at": "2027-02-05T15:00:00Z"},
     "SearchIn": {"query": "wren ald"},
+    "SecretIn": {"expires_at": "2027-07-04T00:00:00Z"},
     "SectionIn": {"key": "technology"},
     "SectionPatch": {"choice": "later"},
     "SessionIn": {"email": "ana@harbor.example", "password": "a lantern above the harbour wall"},
@@ -72,6 +80,12 @@ BODIES: dict[str, Any] = {
     },
     "TemplateDocument": DOCUMENT,
     "TemplateIn": {"document": DOCUMENT},
+    "TokenIn": {
+        "grant_type": "client_credentials",
+        "client_id": "wpi_" + "0" * 64,
+        "client_secret": "the one that was shown once",
+        "scope": "clients:read",
+    },
     "UserPatch": {"roles": ["advocate", "supervisor"]},
 }
 
@@ -82,6 +96,8 @@ MEMBERS: dict[str, Any] = {
     "agency_name": "Harbor",
     "agent": "browser",
     "alias": "Wren",
+    "client_id": ID,
+    "client_secret": "shown once, when it is made",
     "code": None,
     "contact": {"safe_hours": "weekdays before 15:00", "voicemail_ok": False},
     "contact_warning": "Never leave a voicemail.",

@@ -14,6 +14,7 @@ from api.tokens import Claims, Tokens
 from models.access import PLATFORM, Actor, Kind, Permission
 from models.database import Unit
 from models.errors import Unauthenticated
+from models.integration import caller
 from models.ledger.book import Origin
 from models.session import actor_of
 from models.workspace import Workspace
@@ -74,6 +75,10 @@ class Front:
         """A unit that sees the platform's own rows and who signs in where, no agency's content."""
         return await self.as_system(PLATFORM, work)
 
+    async def as_nobody(self, agency_id: UUID, work: Callable[[Workspace], T]) -> T:
+        """A unit inside one agency for a caller who says in it who she is; until then nothing of clients is there."""
+        return await self._lane.run(Unit(agency_id, work, self.origin))
+
     async def as_person(self, agency_id: UUID, user_id: UUID, work: Callable[[Workspace], T]) -> T:
         """A unit for a person who has just proved who she is, with no rights yet but to be signed in."""
 
@@ -122,5 +127,10 @@ def bearer(header: str | None, tokens: Tokens) -> Claims:
 
 
 def admit(db: Workspace, claims: Claims, permission: Permission) -> None:
-    """Let the person behind verified claims in, with one permission. Raises Unauthenticated, Forbidden."""
-    db.become(actor_of(db, claims.session_id, claims.user_id), permission)
+    """Let the person or integration behind verified claims in, with one permission. Raises Unauthenticated,
+    Forbidden."""
+    if claims.scopes is None:
+        actor = actor_of(db, claims.session_id, claims.user_id)
+    else:
+        actor = caller(db, claims.user_id, claims.session_id, claims.scopes)
+    db.become(actor, permission)

@@ -41,6 +41,10 @@ class Permission(StrEnum):
     HOLD_LIFT = "hold:lift"
     HOLD_PLACE = "hold:place"
     HOLD_READ = "hold:read"
+    INTEGRATION_CREATE = "integration:create"
+    INTEGRATION_READ = "integration:read"
+    INTEGRATION_SUSPEND = "integration:suspend"
+    INTEGRATION_UPDATE = "integration:update"
     ME_READ = "me:read"
     ME_UPDATE = "me:update"
     PASSWORD_CHANGE = "password:change"  # noqa: S105 - a permission's name
@@ -50,6 +54,8 @@ class Permission(StrEnum):
     RELEASE_READ = "release:read"
     RELEASE_RECORD = "release:record"
     RELEASE_REVOKE = "release:revoke"
+    RELEASED_PLAN = "released:plan"
+    RELEASED_READ = "released:read"
     REVIEW_COMPLETE = "review:complete"
     REVIEW_READ = "review:read"
     REVIEW_SCHEDULE = "review:schedule"
@@ -93,6 +99,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.AGENCY_ADMIN: EVERYBODY
     | BY_TWO
     | {P.DESTRUCTION_APPROVE, P.HOLD_LIFT}
+    | {P.INTEGRATION_CREATE, P.INTEGRATION_READ, P.INTEGRATION_SUSPEND, P.INTEGRATION_UPDATE}
     | {P.AGENCY_UPDATE, P.AUDIT_READ, P.CANARY_CREATE, P.CANARY_READ, P.TEMPLATE_DRAFT, P.TEMPLATE_PUBLISH}
     | {P.TEMPLATE_READ, P.USER_READ, P.USER_UPDATE},
     Role.AUDITOR: EVERYBODY | {P.AUDIT_READ, P.DESTRUCTION_READ, P.USER_READ},
@@ -103,6 +110,29 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     | {P.CLIENT_SEARCH, P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ},
 }
 
+#: What asks for a second factor of the last ten minutes (403 `step-up-required`). Suspending does not: it is urgent.
+STEP_UP = frozenset({P.INTEGRATION_CREATE, P.INTEGRATION_UPDATE})
+
+
+class Scope(StrEnum):
+    """What an integration may be granted, and what of it a release opens. The list is closed; it holds no writing."""
+
+    CLIENTS_CONTACT = "clients:contact"
+    CLIENTS_IDENTITY = "clients:identity"
+    CLIENTS_READ = "clients:read"
+    PLANS_READ = "plans:read"
+
+
+#: What an integration may ask for with a scope. Everything else is refused to it, and all of this to people.
+SCOPES: dict[Scope, frozenset[Permission]] = {
+    Scope.CLIENTS_CONTACT: frozenset(),  # shows more of what CLIENTS_READ finds, as CLIENTS_IDENTITY does
+    Scope.CLIENTS_IDENTITY: frozenset(),
+    Scope.CLIENTS_READ: frozenset({P.RELEASED_READ}),
+    Scope.PLANS_READ: frozenset({P.RELEASED_PLAN}),
+}
+#: Operations where an integration names clients by ids of its own (models/vault/pairwise.py).
+RELEASED = frozenset().union(*SCOPES.values())
+
 #: What a person with a one-time password may do before choosing her own.
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})
 
@@ -111,6 +141,7 @@ class Kind(StrEnum):
     """What sort of caller acts. System and command act for the whole agency; door acts before anybody is signed in."""
 
     NOBODY = "nobody"
+    INTEGRATION = "integration"
     PERSON = "person"
     DOOR = "door"
     SYSTEM = "system"
@@ -127,6 +158,7 @@ class Actor:
     roles: frozenset[Role] = frozenset()
     session_id: UUID | None = None
     auth: str | None = None
+    scopes: frozenset[Scope] = frozenset()
     must_change_password: bool = False
 
     @classmethod
@@ -140,7 +172,9 @@ class Actor:
         return cls(agency_id, PLATFORM, kind=kind)
 
     def may(self, permission: Permission) -> bool:
-        """True when one of the roles grants it; a one-time password narrows that to changing the password."""
+        """True when one of the roles, or of the scopes, grants it; a one-time password narrows that to changing it."""
+        if self.kind is Kind.INTEGRATION:
+            return any(permission in SCOPES[scope] for scope in self.scopes)
         if self.must_change_password and permission not in BEFORE_OWN_PASSWORD:
             return False
         return any(permission in GRANTS[role] for role in self.roles)

@@ -13,11 +13,12 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from api.gate import Gate
-from models.access import GRANTS, PLATFORM, Actor, Permission
+from models.access import GRANTS, PLATFORM, RELEASED, Actor, Permission, Scope
 from models.destruction import Destruction, DestructionReason, Extent
 from models.legal_hold import LegalHold
 from models.setup import SetupLink
 from tests.conftest import Api
+from tests.partners import PURPOSE, RECIPIENT, enter
 from tests.postgres import Urls
 from tests.world import PASSWORD, PEOPLE, TEMPLATE
 
@@ -58,7 +59,9 @@ def operations(app: FastAPI) -> list[Operation]:
 
 
 def granted(permission: Permission | None, agency: str = "Harbor") -> str:
-    """Somebody of the agency who may do this."""
+    """Somebody of the agency who may do this; "partner" is a program."""
+    if permission in RELEASED:
+        return "partner"
     for who, (place, role) in PEOPLE.items():
         if place == agency and permission in GRANTS[role]:
             return who
@@ -80,6 +83,10 @@ def entry_count(urls: Urls) -> int:
     """How many entries all the ledgers hold together."""
     with behind(urls.superuser) as connection:
         return int(connection.exec_driver_sql("select count(*) from ledger_entries").scalar_one())
+
+
+#: Operations that take a form and answer as RFC 6749 has it, not with a problem (tests/api/test_oauth.py).
+FORMS = frozenset({"POST /v1/oauth/token"})
 
 
 @dataclass
@@ -107,7 +114,8 @@ class Scene:
         path = operation.path.format(**{**self.ids, **(ids or {})})
         body = more.pop("body", None) or (recipe.body(self) if recipe.body else None)
         headers = {"if-match": "*"} | more.pop("headers", {})
-        return self.api(who, operation.method, path, headers=headers, **({"json": body} if body else {}), **more)
+        kind = "data" if operation.name in FORMS else "json"
+        return self.api(who, operation.method, path, headers=headers, **({kind: body} if body else {}), **more)
 
     def prepare(self, operation: Operation) -> None:
         """Bring the rows into the state in which the operation's request has an effect."""
@@ -146,6 +154,8 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
         "session_id": session["id"],
     }
     _lay_to_rest(scene)
+    partner = enter(api.world, PEOPLE[who][0], scene.words("Clinic"), scene.words("care"))
+    scene.ids |= {"integration_id": str(partner.id), "secret_id": str(partner.secret_id)}
     return scene
 
 
@@ -237,6 +247,33 @@ def signed(scene: Scene) -> dict[str, Any]:
 def _release(scene: Scene) -> None:
     made = scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/releases", signed(scene))
     scene.ids["release_id"] = scene.made(made)["id"]
+
+
+def _opened(scene: Scene) -> None:
+    """A living release to the partner; from here on the client is called by the partner's own name for her."""
+    partner, told = scene.api.partner, {"recipient": RECIPIENT, "purpose": PURPOSE, "fields": list(Scope)}
+    body = signed(scene) | told
+    scene.made(scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/releases", body))
+    name = scene.api.world.system(lambda db: db.keys.pairwise(partner.id).name(UUID(scene.ids["client_id"])))
+    scene.ids["client_id"] = str(name)
+
+
+def _entered(scene: Scene) -> None:
+    assert scene.api.partner
+
+
+def _integration(scene: Scene) -> dict[str, Any]:
+    told = {"recipient": scene.words("Legal Aid"), "purpose": scene.words("a protection order")}
+    return told | {"scopes": ["clients:read"], "networks": ["203.0.113.0/24"]}
+
+
+def _no_second_secret(scene: Scene) -> None:
+    """An integration of its own: others of the scene have theirs."""
+    scene.ids["integration_id"] = scene.made(scene.api.post("ada", "/v1/integrations", _integration(scene)))["id"]
+
+
+def _stopped(scene: Scene) -> None:
+    scene.made(scene.api.put("ada", f"/v1/integrations/{scene.ids['integration_id']}/suspension"))
 
 
 def _hold_it(scene: Scene) -> dict[str, Any]:
@@ -385,6 +422,19 @@ RECIPES: dict[str, Recipe] = {
     "POST /v1/clients/{client_id}/releases": Recipe(signed),
     "GET /v1/releases/{release_id}": Recipe(),
     "PUT /v1/releases/{release_id}/revocation": Recipe(lambda s: {"how": "written"}, _release),
+    "GET /v1/release-recipients": Recipe(),
+    "GET /v1/integrations": Recipe(),
+    "POST /v1/integrations": Recipe(_integration),
+    "GET /v1/integrations/{integration_id}": Recipe(),
+    "PATCH /v1/integrations/{integration_id}": Recipe(lambda s: {"networks": ["203.0.113.7/32"]}),
+    "POST /v1/integrations/{integration_id}/secrets": Recipe(lambda s: {"expires_at": soon(30)}, _no_second_secret),
+    "DELETE /v1/integrations/{integration_id}/secrets/{secret_id}": Recipe(),
+    "PUT /v1/integrations/{integration_id}/suspension": Recipe(),
+    "DELETE /v1/integrations/{integration_id}/suspension": Recipe(before=_stopped),
+    "POST /v1/oauth/token": Recipe(lambda s: s.api.partner.form(), _entered),
+    "GET /v1/released-clients": Recipe(before=_opened),
+    "GET /v1/released-clients/{client_id}": Recipe(before=_opened),
+    "GET /v1/released-clients/{client_id}/plan": Recipe(before=_opened),
     "GET /v1/legal-holds": Recipe(),
     "POST /v1/legal-holds": Recipe(_hold_it),
     "GET /v1/legal-holds/{hold_id}": Recipe(),

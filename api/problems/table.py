@@ -944,6 +944,24 @@ _problem(
 )
 _problem(
     409,
+    "too-many-secrets",
+    ("Two secrets are alive", "Hay dos secretos vigentes"),
+    (
+        "An integration has at most two living secrets. End one before you make another.",
+        "Una integración tiene como máximo dos secretos vigentes. Anule uno antes de crear otro.",
+    ),
+    (
+        "Two are enough to change over without a gap; more would be forgotten, and work on.",
+        "Dos bastan para cambiar sin interrupción; los demás se olvidarían y seguirían funcionando.",
+    ),
+    (
+        "DELETE /v1/integrations/{id}/secrets/{secret_id} ends one, tokens included.",
+        "DELETE /v1/integrations/{id}/secrets/{secret_id} anula uno, y con él sus tokens.",
+    ),
+    request="POST /v1/integrations/5a7c3f1e-8d2b-4c6a-9e40-1b7f3d5a0000/secrets",
+)
+_problem(
+    409,
     "too-many-sections",
     ("The plan has enough sections", "El plan ya tiene suficientes secciones"),
     (

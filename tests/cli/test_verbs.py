@@ -23,6 +23,7 @@ from models.setup import SetupLink
 from models.user import User
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
+from tests.partners import RECIPIENT, enter
 from tests.postgres import Urls
 from tests.world import PASSWORD, World
 
@@ -39,6 +40,7 @@ ENDING = [
     ("user", "create", "new@harbor.example", "--agency", "Harbor", "--name", "New", "--role", "advocate"),
     ("user", "reset-password", "ana@harbor.example"),
     ("user", "unlock", "ana@harbor.example"),
+    ("integration", "list"),
     ("content", "lint"),
     ("content", "load"),
     ("db", "backup"),
@@ -339,3 +341,17 @@ def test_search_index_is_built_asked_and_taken_away(program: Program, world: Wor
         assert gone["entries_deleted"] == 2
         assert "no index" in sound(program("search", "index", "--agency", "Harbor", "--off")).out
         assert found() == (2, False)
+
+
+class TestIntegration:
+    def test_lists_and_stops_one_from_the_machine(self, program: Program, world: World) -> None:
+        """Without anybody signing in; what there is not is told in one line."""
+        partner = enter(world)
+        listed = sound(program.run("integration", "list", "--json"))
+        (row,) = json.loads(listed.out)["integrations"]
+        assert (row["id"], row["recipient"], row["state"]) == (str(partner.id), RECIPIENT, "active")
+        sound(program.run("integration", "suspend", str(partner.id)))
+        assert "suspended" in sound(program.run("integration", "list", "--agency", "Harbor")).out
+        assert world.entries()[-2]["action"] == "integration.suspended"
+        ran = program.run("integration", "suspend", str(partner.agency_id))
+        assert (ran.code, ran.out) == (3, "")
