@@ -16,6 +16,7 @@ from api.errors import answer, problem
 from api.lane import Lane
 from api.limits import Limits
 from api.middleware import Shell
+from api.oidc import Providers
 from api.passwords import Passwords
 from api.paths import Paths
 from api.publisher import Publisher
@@ -31,6 +32,7 @@ from api.routes import (
     client_search,
     clients,
     destructions,
+    identity_providers,
     integrations,
     legal_holds,
     me,
@@ -44,10 +46,11 @@ from api.routes import (
     service,
     sessions,
     setup,
+    sso,
     templates,
     users,
 )
-from api.settings import Settings
+from api.settings import Environment, Settings
 from api.tokens import Tokens
 from models.database import Database
 
@@ -58,6 +61,8 @@ DESCRIPTION = (
 )
 RESOURCES = (
     sessions,
+    sso,
+    identity_providers,
     me,
     setup,
     users,
@@ -116,6 +121,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     )
     app.state.settings, app.state.database = settings, database
     app.state.tokens, app.state.passwords = Tokens(service_keys), Passwords(service_keys)
+    here = settings.env is not Environment.PRODUCTION
+    app.state.providers = Providers(f"{settings.origin()}/sso", loopback=here)
     app.state.metrics_token = settings.metrics_token()
     app.state.limits = Limits(settings, service_keys.email_tag)
     for resource in RESOURCES:

@@ -117,7 +117,7 @@ class _Operation:
         values |= self._if_match(request)
         if self.spoken is not None:
             values[self.spoken.name] = language_of(request.headers)
-        front = Front(state.lane, state.passwords, state.tokens, origin, request.state.meter)
+        front = Front(state.lane, state.passwords, state.tokens, origin, request.state.meter, state.providers)
         if self.is_async:
             if not (self.gate and claims):
                 return self._respond(request, await self.endpoint(**values, **{self.door_name: front}))

@@ -30,6 +30,7 @@ DOCUMENT: dict[str, Any] = {
 BODIES: dict[str, Any] = {
     "AgencyPatch": {"time_zone": "America/New_York", "review_interval": "P8W"},
     "AssignmentIn": {"user_id": USER},
+    "AuthorizationIn": {"agency": USER},
     "CanaryIn": {"alias": "Teal", "contact": {"safe_hours": "weekdays before 15:00"}},
     "CancellationIn": {"reason": "She asked for another day."},
     "ClientIn": {"alias": "Wren", "contact": {"safe_hours": "weekdays before 15:00", "voicemail_ok": False}},
@@ -55,6 +56,12 @@ BODIES: dict[str, Any] = {
     "PasswordIn": {"current_password": "the one used until now", "new_password": "seven quiet boats at noon"},
     "PlanIn": {"template_id": USER, "sections": ["home", "work", "children", "bag"], "language": "en"},
     "PlanPatch": {"facts": {"trusted_neighbor": "The bakery on the corner"}},
+    "ProviderIn": {
+        "issuer": "https://login.provider.example",
+        "client_id": "waypost",
+        "client_secret": "the-one-the-provider-gave",
+        "factor_values": ["mfa"],
+    },
     "RefreshIn": {"refresh_token": "wpr_invented"},
     "ReleaseIn": {
         "recipient": "Legal Aid of Harbor County",
@@ -63,6 +70,7 @@ BODIES: dict[str, Any] = {
         "signed_on": "2027-01-04",
     },
     "RevocationIn": {"how": "oral"},
+    "ReturnIn": {"code": "from-the-redirect", "state": "wps_invented", "browser_secret": "kept in the browser"},
     "ReviewIn": {"due_at": "2027-01-29T15:00:00Z", "recurrence": "P8W"},
     "ReviewPatch": {"due_at": "2027-02-05T15:00:00Z"},
     "SearchIn": {"query": "wren ald"},

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.lane import Lane
 from api.limits import Meter
+from api.oidc import Providers
 from api.passwords import Passwords
 from api.tokens import Claims, Tokens
 from models.access import PLATFORM, Actor, Kind, Permission
@@ -68,8 +69,11 @@ class OpenDoor:
 class Front:
     """What a public route works with: the lane, passwords, tokens, where the request came from, and what it costs."""
 
-    def __init__(self, lane: Lane, passwords: Passwords, tokens: Tokens, origin: Origin, meter: Meter) -> None:
+    def __init__(
+        self, lane: Lane, passwords: Passwords, tokens: Tokens, origin: Origin, meter: Meter, providers: Providers
+    ) -> None:
         self._lane, self.passwords, self.tokens, self.origin, self.meter = lane, passwords, tokens, origin, meter
+        self.providers = providers
 
     async def as_platform(self, work: Callable[[Workspace], T]) -> T:
         """A unit that sees the platform's own rows and who signs in where, no agency's content."""
@@ -103,6 +107,7 @@ class Errand:
 
     def __init__(self, front: Front, lane: Lane, claims: Claims, permission: Permission) -> None:
         self.passwords, self.claims, self.meter = front.passwords, claims, front.meter
+        self.providers = front.providers
         self._lane, self._origin, self._permission = lane, front.origin, permission
         self.actor: Actor | None = None
 

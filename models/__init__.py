@@ -2,9 +2,9 @@
 
 Machinery, read once, in this order: errors, access, vault, rows, base, kept, ledger, orm, watch, workspace, engine,
 database.
-Words: content. Nouns, one file each: agency, integration, user, session, jurisdiction, template, library, client,
-checklist, review, plan, caseload, history, released, search (with names, search_index), legal_hold, release, rekey,
-shred, destruction; and two that serve the front door: idempotency, setup. Above them all: backup.
+Words: content. Nouns, one file each: agency, integration, user, session, identity, jurisdiction, template, library,
+client, checklist, review, plan, caseload, history, released, search (with names, search_index), legal_hold, release,
+rekey, shred, destruction; and two that serve the front door: idempotency, setup. Above them all: backup.
 Importing this package makes every table known.
 """
 
@@ -12,6 +12,7 @@ import models.caseload
 import models.database
 import models.destruction
 import models.idempotency
+import models.identity
 import models.integration
 import models.session
-import models.setup  # noqa: F401 - these seven reach every module that holds a table
+import models.setup  # noqa: F401 - these eight reach every module that holds a table

@@ -41,6 +41,8 @@ class Permission(StrEnum):
     HOLD_LIFT = "hold:lift"
     HOLD_PLACE = "hold:place"
     HOLD_READ = "hold:read"
+    IDENTITY_LINK = "identity:link"
+    IDENTITY_READ = "identity:read"
     INTEGRATION_CREATE = "integration:create"
     INTEGRATION_READ = "integration:read"
     INTEGRATION_SUSPEND = "integration:suspend"
@@ -51,6 +53,8 @@ class Permission(StrEnum):
     PLAN_CREATE = "plan:create"
     PLAN_READ = "plan:read"
     PLAN_UPDATE = "plan:update"
+    PROVIDER_READ = "provider:read"
+    PROVIDER_UPDATE = "provider:update"
     RELEASE_READ = "release:read"
     RELEASE_RECORD = "release:record"
     RELEASE_REVOKE = "release:revoke"
@@ -84,7 +88,10 @@ REACH: dict[Role, Reach] = {
 }
 
 P = Permission
-EVERYBODY = frozenset({P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.PASSWORD_CHANGE, P.SESSION_READ, P.SESSION_REVOKE})
+EVERYBODY = frozenset(
+    {P.AGENCY_READ, P.IDENTITY_LINK, P.IDENTITY_READ, P.ME_READ, P.ME_UPDATE, P.PASSWORD_CHANGE, P.SESSION_READ}
+    | {P.SESSION_REVOKE}
+)
 
 RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
 #: What may be asked for, looked at and stopped by either of the two who are needed for it.
@@ -100,6 +107,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     | BY_TWO
     | {P.DESTRUCTION_APPROVE, P.HOLD_LIFT}
     | {P.INTEGRATION_CREATE, P.INTEGRATION_READ, P.INTEGRATION_SUSPEND, P.INTEGRATION_UPDATE}
+    | {P.PROVIDER_READ, P.PROVIDER_UPDATE}
     | {P.AGENCY_UPDATE, P.AUDIT_READ, P.CANARY_CREATE, P.CANARY_READ, P.TEMPLATE_DRAFT, P.TEMPLATE_PUBLISH}
     | {P.TEMPLATE_READ, P.USER_READ, P.USER_UPDATE},
     Role.AUDITOR: EVERYBODY | {P.AUDIT_READ, P.DESTRUCTION_READ, P.USER_READ},
@@ -111,7 +119,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 #: What asks for a second factor of the last ten minutes (403 `step-up-required`). Suspending does not: it is urgent.
-STEP_UP = frozenset({P.INTEGRATION_CREATE, P.INTEGRATION_UPDATE})
+STEP_UP = frozenset({P.IDENTITY_LINK, P.INTEGRATION_CREATE, P.INTEGRATION_UPDATE, P.PROVIDER_UPDATE})
 
 
 class Scope(StrEnum):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +16,13 @@ from fastapi.routing import iter_route_contexts
 from api.gate import Gate
 from models.access import GRANTS, PLATFORM, RELEASED, Actor, Permission, Scope
 from models.destruction import Destruction, DestructionReason, Extent
+from models.errors import Conflict
+from models.identity import Identity
+from models.ledger.action import Action
 from models.legal_hold import LegalHold
+from models.session import SignInSession
 from models.setup import SetupLink
+from tests import oidc
 from tests.conftest import Api
 from tests.partners import PURPOSE, RECIPIENT, enter
 from tests.postgres import Urls
@@ -89,6 +95,12 @@ def entry_count(urls: Urls) -> int:
 FORMS = frozenset({"POST /v1/oauth/token"})
 
 
+@cache
+def _provider() -> oidc.Provider:
+    """One for this process."""
+    return oidc.serve()
+
+
 @dataclass
 class Scene:
     """Rows of every kind in one agency, made through the service, and their ids by the names of path parameters."""
@@ -155,8 +167,19 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
     }
     _lay_to_rest(scene)
     partner = enter(api.world, PEOPLE[who][0], scene.words("Clinic"), scene.words("care"))
+    scene.ids["identity_id"] = _identity(scene)
     scene.ids |= {"integration_id": str(partner.id), "secret_id": str(partner.secret_id)}
     return scene
+
+
+def _identity(scene: Scene) -> str:
+    """An account at some provider that is this person's."""
+    person = scene.api.world.people[scene.who].actor
+    link = lambda db: Identity.link(db, "https://login.provider.example", uuid4().hex).id  # noqa: E731
+    try:
+        return str(scene.api.world.database.transact(Actor(person.agency_id, person.id), link))
+    except Conflict:  # she has ten by now
+        return str(uuid4())
 
 
 def _lay_to_rest(scene: Scene) -> None:
@@ -274,6 +297,60 @@ def _no_second_secret(scene: Scene) -> None:
 
 def _stopped(scene: Scene) -> None:
     scene.made(scene.api.put("ada", f"/v1/integrations/{scene.ids['integration_id']}/suspension"))
+
+
+def _provided(scene: Scene) -> dict[str, Any]:
+    return {"issuer": _provider().issuer, "client_id": oidc.CLIENT, "client_secret": oidc.SECRET}
+
+
+def _with_provider(scene: Scene) -> None:
+    scene.made(scene.api.put("ada", "/v1/sso/provider", _provided(scene)))
+
+
+def _came_back(scene: Scene, begun: Any) -> None:
+    told = oidc.visit(begun["authorization_url"])
+    scene.bodies["return"] = told | {"browser_secret": begun["browser_secret"]}
+
+
+def _linking(scene: Scene) -> None:
+    _with_provider(scene)
+    _provider().subject = uuid4().hex
+    _came_back(scene, scene.made(scene.api.post("ana", "/v1/me/identities")))
+
+
+def _linked(scene: Scene) -> None:
+    _linking(scene)
+    made = scene.made(scene.api.post("ana", "/v1/me/identities/completion", scene.bodies["return"]))
+    scene.ids["identity_id"] = made["id"]
+
+
+def _signing_in(scene: Scene) -> None:
+    _linked(scene)
+    harbor = str(scene.api.world.agency_id())
+    _came_back(scene, scene.made(scene.api.post(None, "/v1/sso/authorization", {"agency": harbor})))
+
+
+def _return(scene: Scene) -> dict[str, str]:
+    nothing = {"code": "x", "state": "wps_x", "browser_secret": "x"}
+    return scene.bodies.get("return") or nothing
+
+
+def _by_provider(scene: Scene) -> None:
+    """Ada is signed in by the provider: only then may she switch passwords off."""
+    _with_provider(scene)
+    session_id = scene.api.client.app.state.tokens.verify(scene.api.token("ada")).session_id
+
+    def mark(db: Any) -> None:
+        session = db.claim(SignInSession, session_id)
+        session.auth = "sso"
+        db.record(Action.SESSION_OPENED, session)
+
+    scene.api.world.system(mark)
+
+
+def _required(scene: Scene) -> None:
+    _by_provider(scene)
+    scene.made(scene.api.put("ada", "/v1/sso/provider/requirement"))
 
 
 def _hold_it(scene: Scene) -> dict[str, Any]:
@@ -431,6 +508,16 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /v1/integrations/{integration_id}/secrets/{secret_id}": Recipe(),
     "PUT /v1/integrations/{integration_id}/suspension": Recipe(),
     "DELETE /v1/integrations/{integration_id}/suspension": Recipe(before=_stopped),
+    "GET /v1/sso/provider": Recipe(before=_with_provider),
+    "PUT /v1/sso/provider": Recipe(_provided),
+    "PUT /v1/sso/provider/requirement": Recipe(before=_by_provider),
+    "DELETE /v1/sso/provider/requirement": Recipe(before=_required),
+    "POST /v1/sso/authorization": Recipe(lambda s: {"agency": str(s.api.world.agency_id())}, _with_provider),
+    "POST /v1/sso/sessions": Recipe(_return, _signing_in),
+    "GET /v1/me/identities": Recipe(),
+    "POST /v1/me/identities": Recipe(before=_with_provider),
+    "POST /v1/me/identities/completion": Recipe(_return, _linking, who="ana"),
+    "DELETE /v1/me/identities/{identity_id}": Recipe(before=_linked, who="ana"),
     "POST /v1/oauth/token": Recipe(lambda s: s.api.partner.form(), _entered),
     "GET /v1/released-clients": Recipe(before=_opened),
     "GET /v1/released-clients/{client_id}": Recipe(before=_opened),

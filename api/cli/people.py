@@ -13,6 +13,8 @@ from api.shapes import Email, Language, Name, Zone
 from models import jurisdiction, setup
 from models.access import Role
 from models.agency import Agency
+from models.errors import NotFound
+from models.identity import IdentityProvider
 from models.session import end_sessions
 from models.user import User, who_signs_in
 from models.workspace import Workspace
@@ -94,6 +96,24 @@ def unlock(email: str) -> Answer:
         agency_id, user_id = _person(house, email)
         house.within(agency_id, lambda db: db.claim(User, user_id).reinstate(db))
         return Answer({"id": str(user_id), "status": "active"}, ["This person may sign in."])
+
+
+def allow_local(agency: str) -> Answer:
+    """Passwords open this agency again. Whoever has none gets a one-time one from `user reset-password`."""
+    with open_house() as house:
+        agency_id = house.agency(agency).agency_id
+
+        def allow(db: Workspace) -> None:
+            db.claim(IdentityProvider, db.agency_id).allow_local(db)
+
+        try:
+            house.within(agency_id, allow)
+        except NotFound:
+            raise Trouble(
+                "This agency has no identity provider", "Passwords work there already", f"{PROGRAM} agency list"
+            ) from None
+        after = f"{PROGRAM} user reset-password ADDRESS, for whoever has no password"
+        return Answer({"agency_id": str(agency_id), "local_sign_in": True}, ["Passwords work again.", f"Next: {after}"])
 
 
 def _person(house: House, email: str) -> tuple[UUID, UUID]:

@@ -218,6 +218,19 @@ def integration_suspend(
     return finish(lambda: it.suspend(wanted), as_json=as_json)
 
 
+sso = _group("sso", "Single sign-on: let passwords work again when the provider lets nobody in.")
+
+
+@sso.command("allow-local")
+def sso_allow_local(
+    agency: Annotated[str, typer.Argument(metavar="AGENCY", help="The agency's id or name.")], as_json: Json = False
+) -> int:
+    """Let passwords work again at an agency, next to its identity provider."""
+    from api.cli import people as it
+
+    return finish(lambda: it.allow_local(agency), as_json=as_json)
+
+
 user = _group("user", "People: let one in, give a new one-time password, end a suspension.")
 
 

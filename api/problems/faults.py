@@ -63,6 +63,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "Give either a key of the template or a title of your own, not both and not neither.",
         "Indique una clave de la plantilla o un título propio: una de las dos cosas, no ambas.",
     ),
+    "issuer": (
+        "An issuer is an https address, exactly as the provider writes it in its own metadata.",
+        "Un emisor es una dirección https, tal como el proveedor la escribe en sus metadatos.",
+    ),
     "language-not-available": (
         "The template is not written in this language. Choose another language or another template.",
         "La plantilla no existe en este idioma. Elija otro idioma u otra plantilla.",

@@ -70,6 +70,12 @@ async def setup() -> Response:
     return FileResponse(STATIC / "setup.html", media_type="text/html")
 
 
+@router.get("/sso")
+async def sso() -> Response:
+    """Where the identity provider sends people back to: the page posts the code they bring."""
+    return FileResponse(STATIC / "sso.html", media_type="text/html")
+
+
 @router.get("/problems/{code}")
 async def explain(code: str, request: Request) -> Response:
     """A problem's cause, an example and what to do."""

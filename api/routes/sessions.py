@@ -13,6 +13,7 @@ from api.limits import Attempt
 from api.shapes import Email, In, Out
 from models.access import PLATFORM, Permission
 from models.errors import NotFound, Unauthenticated
+from models.identity import must_allow_local
 from models.session import Opened, SignInSession, parse_refresh_token
 from models.user import User, UserStatus, credentials, find_credentials, note_refusal, who_signs_in
 from models.workspace import Workspace
@@ -104,6 +105,7 @@ async def _sign_in(body: SessionIn, front: Front, attempt: Attempt) -> SignedInO
         user = db.claim(User, known.id)
         if user.password_hash != known.password_hash or user.status is not UserStatus.ACTIVE:
             raise Unauthenticated("invalid-credentials")  # changed while we hashed
+        must_allow_local(db)
         if fresh:
             user.rehash(db, fresh)
         return SignInSession.open(db, known.id)

@@ -132,7 +132,7 @@ class TestOnlyOnePlace:
 
         waiting = {r.endpoint.__name__ for r in routes if inspect.iscoroutinefunction(r.endpoint)}
         hashing = {"create_session", "refresh_session", "create_setup", "update_password"}
-        assert waiting == hashing | {"search_clients", "create_token"}
+        assert waiting == hashing | {"search_clients", "create_token", "create_authorization", "create_identity", "create_link"}
         assert all(resource.router.route_class is Door for resource in RESOURCES)
 
 

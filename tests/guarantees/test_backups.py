@@ -15,7 +15,7 @@ from tests.postgres import Urls
 WITH_THE_KEYS = {"agency_keys", "data_keys", "destructions", "key_turns"} | {
     "ledger_checkpoints", "ledger_entries", "ledger_heads", "ledger_tiles"
 }  # fmt: skip
-OF_THE_DAY = {"client_openings", "idempotency_keys", "integration_secrets", "sessions", "setup_links"}
+OF_THE_DAY = {"client_openings", "idempotency_keys", "integration_secrets", "sessions", "sso_attempts", "setup_links"}
 
 
 @pytest.fixture

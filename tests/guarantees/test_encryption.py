@@ -93,7 +93,7 @@ def test_free_text_is_sealed_and_what_is_plain_is_typed_or_written_down() -> Non
         ("agencies", "emergency_number"), ("agencies", "exit_url"), ("agencies", "hotline"), ("agencies", "name"),
         ("agencies", "jurisdiction"), ("agencies", "language"), ("agencies", "review_interval"),
         ("agencies", "time_zone"), ("data_keys", "purpose"), ("external_ids", "system"),
-        ("integrations", "networks"), ("integrations", "scopes"), ("releases", "fields"),
+        ("identity_providers", "factor_values"), ("integrations", "networks"), ("integrations", "scopes"), ("releases", "fields"),
         ("jurisdictions", "document"), ("jurisdictions", "key"), ("ledger_checkpoints", "note"), ("plans", "language"),
         ("reviews", "recurrence"),
         ("reviews", "time_zone"), ("sessions", "agent"), ("sessions", "auth"), ("templates", "key"),

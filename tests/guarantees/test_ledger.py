@@ -37,6 +37,9 @@ UNLOGGED_READS = {
     "GET /v1/destructions/{destruction_id}",
     "GET /v1/integrations",
     "GET /v1/legal-holds",
+    "GET /v1/me/identities",
+    "POST /v1/me/identities",  # an attempt, which is machinery
+    "POST /v1/sso/authorization",
     "GET /v1/plans/{plan_id}/progress",
     "GET /v1/reviews",
     "GET /v1/sessions",

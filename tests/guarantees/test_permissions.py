@@ -19,6 +19,7 @@ from tests.world import PEOPLE, World
 #: The ledger holds ids: that is what it is for.
 OF_THE_LEDGER = {"GET /v1/audit-events", "GET /v1/audit/opened-clients"}
 PUBLIC = {"POST /v1/oauth/token", "POST /v1/sessions", "POST /v1/sessions/refresh", "POST /v1/setup"}
+PUBLIC |= {"POST /v1/sso/authorization", "POST /v1/sso/sessions"}
 TABLE = Path(__file__).with_name("grants.txt")
 REWRITE = 'python -c "from tests.guarantees.test_permissions import *; TABLE.write_text(grants())"'
 ONE_EACH = {role: who for who, (place, role) in PEOPLE.items() if place == "Harbor" and who != "ben"}
