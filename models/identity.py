@@ -151,7 +151,7 @@ class SsoAttempt(AgencyRecord, table=True):
 
     state_hash: bytes = Field(sa_type=BYTES)
     browser_hash: bytes = Field(sa_type=BYTES)
-    provider_version: int
+    provider_revision: int
     user_id: UUID | None = id_field(default=None)
     """Who links an account; null for a sign-in."""
     expires_at: datetime = instant_field()
@@ -167,7 +167,8 @@ class Provider:
     """OpenID's client_id: who we are there. Here a client is somebody else."""
     app_secret: str = field(repr=False)
     factor_values: frozenset[str]
-    version: int
+    revision: int
+    """Grows with each entry of the provider: what began under another is over."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ _MINE = (
     _A.used_at.is_(None),
     _A.expires_at > sa.bindparam("at", type_=INSTANT, required=True),
 )
-_LOOK = Query(sa.select(_A.user_id, _A.provider_version).where(*_MINE))
+_LOOK = Query(sa.select(_A.user_id, _A.provider_revision).where(*_MINE))
 _TAKE = Change(sa.update(table_of(SsoAttempt)).where(*_MINE).values(used_at=sa.bindparam("at", type_=INSTANT)))
 _FORGET = Change(
     sa.delete(table_of(SsoAttempt)).where(_A.expires_at < sa.bindparam("at", type_=INSTANT, required=True))
@@ -221,7 +222,7 @@ def provider_of(db: "Workspace") -> Provider:
     row: IdentityProvider = found[0]
     sealed = (IdentityProvider.issuer, IdentityProvider.app_id, IdentityProvider.app_secret)
     issuer, app_id, secret = (one.open(row) or "" for one in sealed)
-    return Provider(issuer, app_id, secret, frozenset(row.factor_values.split()), row.version)
+    return Provider(issuer, app_id, secret, frozenset(row.factor_values.split()), row.seal_rev)
 
 
 def must_allow_local(db: "Workspace") -> None:
@@ -237,7 +238,7 @@ def begin(db: "Workspace", provider: Provider, user_id: UUID | None = None) -> B
     raw = db.agency_id.bytes + attempt_id.bytes + secrets.token_bytes(32)
     state = PREFIX + base64.urlsafe_b64encode(raw).decode().rstrip("=")
     row = {"id": attempt_id, "state_hash": _hashed(state), "browser_hash": _hashed(secret), "user_id": user_id}
-    db.insert(_BEGIN, [row | {"provider_version": provider.version, "expires_at": db.now + LIFE}])
+    db.insert(_BEGIN, [row | {"provider_revision": provider.revision, "expires_at": db.now + LIFE}])
     return Begun(state, secret)
 
 
@@ -256,7 +257,7 @@ def take(db: "Workspace", begun: Begun, user_id: UUID | None = None) -> Provider
     if not found or found[0].user_id != user_id or not db.change(_TAKE, **mine):
         raise Unauthenticated("sso-refused")
     provider = provider_of(db)
-    if provider.version != found[0].provider_version:
+    if provider.revision != found[0].provider_revision:
         raise Unauthenticated("sso-refused")
     return provider
 

@@ -16,8 +16,7 @@ from fastapi.routing import iter_route_contexts
 from api.gate import Gate
 from models.access import GRANTS, PLATFORM, RELEASED, Actor, Permission, Scope
 from models.destruction import Destruction, DestructionReason, Extent
-from models.errors import Conflict
-from models.identity import Identity
+from models.identity import Identity, IdentityProvider
 from models.ledger.action import Action
 from models.legal_hold import LegalHold
 from models.session import SignInSession
@@ -131,9 +130,16 @@ class Scene:
 
     def prepare(self, operation: Operation) -> None:
         """Bring the rows into the state in which the operation's request has an effect."""
+        self.api.world.system(_passwords_work)
         recipe = RECIPES[operation.name]
         if recipe.before:
             recipe.before(self)
+
+
+def _passwords_work(db: Any) -> None:
+    """Whatever an operation before this one has switched off."""
+    if db.all(sa.select(IdentityProvider)):
+        db.claim(IdentityProvider, db.agency_id).allow_local(db)
 
 
 def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
@@ -173,13 +179,14 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
 
 
 def _identity(scene: Scene) -> str:
-    """An account at some provider that is this person's."""
+    """An account at some provider that is this person's; the one she has already, if she does."""
     person = scene.api.world.people[scene.who].actor
-    link = lambda db: Identity.link(db, "https://login.provider.example", uuid4().hex).id  # noqa: E731
-    try:
-        return str(scene.api.world.database.transact(Actor(person.agency_id, person.id), link))
-    except Conflict:  # she has ten by now
-        return str(uuid4())
+
+    def linked(db: Any) -> Identity:
+        there = Identity.of(db, person.id)
+        return there[0] if there else Identity.link(db, "https://login.provider.example", uuid4().hex)
+
+    return str(scene.api.world.database.transact(Actor(person.agency_id, person.id), linked).id)
 
 
 def _lay_to_rest(scene: Scene) -> None:
@@ -300,11 +307,21 @@ def _stopped(scene: Scene) -> None:
 
 
 def _provided(scene: Scene) -> dict[str, Any]:
-    return {"issuer": _provider().issuer, "client_id": oidc.CLIENT, "client_secret": oidc.SECRET}
+    own = f"-{scene.mark}" if scene.mark else ""
+    issuer = _provider().issuer + own.replace("-", "/", 1)
+    return {"issuer": issuer, "client_id": oidc.CLIENT + own, "client_secret": oidc.SECRET + own}
 
 
 def _with_provider(scene: Scene) -> None:
-    scene.made(scene.api.put("ada", "/v1/sso/provider", _provided(scene)))
+    """Entered unless it is there: what began before goes on."""
+    wanted = _provided(scene)
+
+    def there(db: Any) -> bool:
+        found = db.all(sa.select(IdentityProvider))
+        return bool(found) and found[0].enabled and found[0].issuer == wanted["issuer"]
+
+    if not scene.api.world.system(there):
+        scene.made(scene.api.put("ada", "/v1/sso/provider", wanted))
 
 
 def _came_back(scene: Scene, begun: Any) -> None:

@@ -44,12 +44,14 @@ class Provider:
             "ES256": ECKey.generate_key("P-256", {"kid": f"e{kid}", "use": "sig", "alg": "ES256"}),
         }
 
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self, prefix: str) -> dict[str, Any]:
+        """What it says of itself; behind every first step of a path there is another issuer."""
+        issuer = self.issuer + prefix
         return {
-            "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
-            "jwks_uri": f"{self.issuer}/keys",
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/authorize",
+            "token_endpoint": f"{issuer}/token",
+            "jwks_uri": f"{issuer}/keys",
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
             "authorization_response_iss_parameter_supported": True,
         } | self.told
@@ -57,30 +59,36 @@ class Provider:
     def jwks(self) -> dict[str, Any]:
         return {"keys": [key.as_dict(private=False) for key in self.keys.values()]}
 
-    def authorize(self, query: dict[str, str]) -> str:
+    def authorize(self, query: dict[str, str], prefix: str) -> str:
         """The redirect back, with a code."""
         assert query["response_type"] == "code"
         assert query["code_challenge_method"] == "S256"
-        assert query["client_id"] == CLIENT
+        assert query["client_id"].startswith(CLIENT)
         code = secrets.token_urlsafe(16)
-        self.codes[code] = query | {"sub": self.subject}
-        return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state'], 'iss': self.issuer})}"
+        self.codes[code] = query | {"sub": self.subject, "iss": self.issuer + prefix}
+        return (
+            f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state'], 'iss': self.issuer + prefix})}"
+        )
 
     def token(self, form: dict[str, str], authorization: str) -> tuple[int, Any]:
         if self.answer is not None:
             return self.answer
-        if authorization != "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode():
-            return 401, {"error": "invalid_client"}
         asked = self.codes.pop(form["code"], None)
+        if asked is None:
+            return 400, {"error": "invalid_grant"}
+        client = asked["client_id"]
+        shown = f"{client}:{SECRET}{client.removeprefix(CLIENT)}"
+        if authorization != "Basic " + base64.b64encode(shown.encode()).decode():
+            return 401, {"error": "invalid_client"}
         challenge = (
             base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
         )
-        if asked is None or asked["code_challenge"] != challenge or asked["redirect_uri"] != form["redirect_uri"]:
+        if asked["code_challenge"] != challenge or asked["redirect_uri"] != form["redirect_uri"]:
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
         claims = {
-            "iss": self.issuer,
-            "aud": CLIENT,
+            "iss": asked["iss"],
+            "aud": client,
             "sub": asked["sub"],
             "nonce": asked["nonce"],
             "iat": now,
@@ -123,13 +131,18 @@ def serve() -> Provider:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             provider.asked.append(parts.path)
-            if parts.path == "/authorize":
+            prefix, _, step = parts.path.removesuffix("/.well-known/openid-configuration").rpartition("/")
+            if step not in ("authorize", "keys"):
+                prefix = parts.path.removesuffix("/.well-known/openid-configuration")
+            if step == "authorize":
                 self.send_response(302)
-                self.send_header("location", provider.authorize({n: v[0] for n, v in parse_qs(parts.query).items()}))
+                self.send_header(
+                    "location", provider.authorize({n: v[0] for n, v in parse_qs(parts.query).items()}, prefix)
+                )
                 self.send_header("content-length", "0")
                 self.end_headers()
                 return
-            self._json(200, provider.jwks() if parts.path == "/keys" else provider.metadata())
+            self._json(200, provider.jwks() if step == "keys" else provider.metadata(prefix))
 
         def do_POST(self) -> None:
             provider.asked.append(self.path)

@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.Column("id", types.ID, nullable=False),
         sa.Column("state_hash", sa.LargeBinary(), nullable=False),
         sa.Column("browser_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("provider_version", sa.Integer(), nullable=False),
+        sa.Column("provider_revision", sa.Integer(), nullable=False),
         sa.Column("user_id", types.ID, nullable=True),
         sa.Column("expires_at", types.INSTANT, nullable=False),
         sa.Column("used_at", types.INSTANT, nullable=True),

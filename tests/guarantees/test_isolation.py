@@ -160,7 +160,7 @@ def _id_members(body: Any, theirs: Scene) -> Iterator[Any]:
     if not isinstance(body, dict):
         return
     for name in body:
-        if name in foreign:
+        if name in foreign and len(body[name]) == 36:  # an id, and no name of OpenID's
             yield lambda other, name=name: {**body, name: other or theirs.ids[foreign[name]]}
         elif isinstance(body[name], list) and body[name] and isinstance(body[name][0], dict) and "id" in body[name][0]:
             yield lambda other, name=name: {**body, name: [{**body[name][0], "id": other or theirs.ids["item_id"]}]}
