@@ -169,7 +169,7 @@ class Tally:
         """Every operation, role and family was there, and refusals of every kind, for other reasons than the sign-in."""
         assert self.statuses.total() == ASKED
         assert len(self.by_operation) == len(RECIPES.keys() - FORMS)
-        assert set(self.by_role) == set(ROLES) | {"ben"} - ({"ben"} - set(self.by_role))
+        assert set(self.by_role) == set(ROLES) | {"ben", "partner"} - ({"ben", "partner"} - set(self.by_role))
         assert set(self.by_family) == {family.name for family in FAMILIES}
         assert {400, 401, 403, 404, 405, 412, 413, 415, 421, 422, 428} <= set(self.statuses), self.statuses
         known = sum(n for who, statuses in self.by_role.items() if who for s, n in statuses.items() if s == 401)
