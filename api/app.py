@@ -20,6 +20,7 @@ from api.lane import Lane
 from api.limits import Limits
 from api.mailer import transport
 from api.middleware import Shell
+from api.oidc import Providers
 from api.passwords import Passwords
 from api.paths import Paths
 from api.publisher import Publisher
@@ -37,24 +38,29 @@ from api.routes import (
     colleagues,
     destructions,
     factor_resets,
+    identity_providers,
+    integrations,
     invitations,
     legal_holds,
     me,
     notices,
+    oauth,
     opened_clients,
     password_resets,
     plan_sections,
     plans,
+    released_clients,
     releases,
     reviews,
     second_factor,
     service,
     sessions,
     setup,
+    sso,
     templates,
     users,
 )
-from api.settings import Settings
+from api.settings import Environment, Settings
 from api.tokens import Tokens
 from models.database import Database, Unit
 
@@ -65,6 +71,8 @@ DESCRIPTION = (
 )
 RESOURCES = (
     sessions,
+    sso,
+    identity_providers,
     me,
     second_factor,
     notices,
@@ -87,6 +95,9 @@ RESOURCES = (
     checklist,
     reviews,
     releases,
+    integrations,
+    oauth,
+    released_clients,
     legal_holds,
     destructions,
     audit,
@@ -130,6 +141,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     )
     app.state.settings, app.state.database = settings, database
     app.state.tokens, app.state.passwords = Tokens(service_keys), Passwords(service_keys)
+    here = settings.env is not Environment.PRODUCTION
+    app.state.providers = Providers(f"{settings.origin()}/sso", loopback=here)
     app.state.metrics_token = settings.metrics_token()
     app.state.limits = Limits(settings, service_keys.email_tag)
     for resource in RESOURCES:

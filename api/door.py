@@ -18,11 +18,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from api import json_gate
+from api import form, json_gate
 from api.errors import answer, from_pydantic, language_of, unknown_parameter
 from api.gate import Errand, Front, Gate, OpenDoor, admit, bearer
 from api.shapes import written
+from api.tokens import Claims
 from models import idempotency
+from models.access import RELEASED
 from models.database import Unit
 from models.errors import DomainError, Fault, Invalid, NotFound
 from models.ledger.book import Origin
@@ -70,7 +72,7 @@ class Door(APIRoute):
             except ClientDisconnect:
                 return Response(status_code=499)
             except Exception as error:  # noqa: BLE001 - the last resort for everything a route does
-                return answer(request, error)
+                return form.refusal(request, error) if operation.form else answer(request, error)
 
         self.serve = handle
         return handle
@@ -91,6 +93,7 @@ class _Operation:
         self.filter_name = declared.query_params[0].name if self.filter else ""
         self.body = _only_model(route, declared.body_params)
         self.body_name = declared.body_params[0].name if self.body else ""
+        self.form = getattr(self.body, "form", False)
         self.method = next(iter(route.methods or ()))
         self.reads_body = {JSON, MERGE_PATCH} if self.method == "PATCH" else {JSON}
         door = next(d for d in declared.dependencies if isinstance(d.call, Gate | OpenDoor))
@@ -114,7 +117,7 @@ class _Operation:
         values |= self._if_match(request)
         if self.spoken is not None:
             values[self.spoken.name] = language_of(request.headers)
-        front = Front(state.lane, state.passwords, state.tokens, origin, request.state.meter)
+        front = Front(state.lane, state.passwords, state.tokens, origin, request.state.meter, state.providers)
         if self.is_async:
             if not (self.gate and claims):
                 return self._respond(request, await self.endpoint(**values, **{self.door_name: front}))
@@ -128,7 +131,10 @@ class _Operation:
         permission = self.gate.permission
         key = self._idempotency_key(request)
 
+        sent, released = (values, tuple(named)), claims.scopes is not None and permission in RELEASED
+
         def work(db: Workspace) -> Response:
+            values, named[:] = _ours(db, claims, *sent) if released else sent
             admit(db, claims, permission)
             request.state.actor = db.actor
             if key is not None:
@@ -179,6 +185,8 @@ class _Operation:
             raise from_pydantic(error, "/query") from None
 
     def _body(self, request: Request, raw: bytes) -> dict[str, Any]:
+        if self.form and self.body is not None:
+            return {self.body_name: form.read(request, raw, self.body)}
         if self.body is None:
             if raw.strip() not in (b"", b"{}"):
                 raise Invalid(Fault("", "body-unexpected", ""))
@@ -255,6 +263,15 @@ class _Operation:
         if page is not None and page.next_cursor:
             headers["link"] = _next_link(request, page.next_cursor)
         return Response(written(value), self.status, headers, JSON)
+
+
+def _ours(
+    db: Workspace, claims: Claims, values: dict[str, Any], named: tuple[UUID, ...]
+) -> tuple[dict[str, Any], list[UUID]]:
+    """Our own ids for the names an integration has: from here on, in the entry of a refusal too, they are rows."""
+    names = db.keys.pairwise(claims.user_id)
+    inside = {name: names.row(value) if isinstance(value, UUID) else value for name, value in values.items()}
+    return inside, [names.row(value) for value in named]
 
 
 def _never() -> bool:

@@ -9,11 +9,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.lane import Lane
 from api.limits import Meter
+from api.oidc import Providers
 from api.passwords import Passwords
 from api.tokens import Claims, Tokens
 from models.access import PLATFORM, Actor, Kind, Permission
 from models.database import Unit
 from models.errors import Unauthenticated
+from models.integration import caller
 from models.ledger.book import Origin
 from models.session import actor_of
 from models.workspace import Workspace
@@ -67,12 +69,19 @@ class OpenDoor:
 class Front:
     """What a public route works with: the lane, passwords, tokens, where the request came from, and what it costs."""
 
-    def __init__(self, lane: Lane, passwords: Passwords, tokens: Tokens, origin: Origin, meter: Meter) -> None:
+    def __init__(
+        self, lane: Lane, passwords: Passwords, tokens: Tokens, origin: Origin, meter: Meter, providers: Providers
+    ) -> None:
         self._lane, self.passwords, self.tokens, self.origin, self.meter = lane, passwords, tokens, origin, meter
+        self.providers = providers
 
     async def as_platform(self, work: Callable[[Workspace], T]) -> T:
         """A unit that sees the platform's own rows and who signs in where, no agency's content."""
         return await self.as_system(PLATFORM, work)
+
+    async def as_nobody(self, agency_id: UUID, work: Callable[[Workspace], T]) -> T:
+        """A unit inside one agency for a caller who says in it who she is; until then nothing of clients is there."""
+        return await self._lane.run(Unit(agency_id, work, self.origin))
 
     async def as_person(self, agency_id: UUID, user_id: UUID, work: Callable[[Workspace], T]) -> T:
         """A unit for a person who has just proved who she is, with no rights yet but to be signed in."""
@@ -98,6 +107,7 @@ class Errand:
 
     def __init__(self, front: Front, lane: Lane, claims: Claims, permission: Permission) -> None:
         self.front, self.passwords, self.claims, self.meter = front, front.passwords, claims, front.meter
+        self.providers = front.providers
         self._lane, self._origin, self._permission = lane, front.origin, permission
         self.actor: Actor | None = None
 
@@ -122,5 +132,10 @@ def bearer(header: str | None, tokens: Tokens) -> Claims:
 
 
 def admit(db: Workspace, claims: Claims, permission: Permission) -> None:
-    """Let the person behind verified claims in, with one permission. Raises Unauthenticated, Forbidden."""
-    db.become(actor_of(db, claims.session_id, claims.user_id), permission)
+    """Let the person or integration behind verified claims in, with one permission. Raises Unauthenticated,
+    Forbidden."""
+    if claims.scopes is None:
+        actor = actor_of(db, claims.session_id, claims.user_id)
+    else:
+        actor = caller(db, claims.user_id, claims.session_id, claims.scopes)
+    db.become(actor, permission)

@@ -64,6 +64,12 @@ DID: dict[str, Pair] = {
     A.PLAN_SECTION_UPDATED: ("changed a part of the safety plan", "cambió una parte del plan de seguridad"),
     A.PLAN_UPDATED: ("changed the safety plan", "cambió el plan de seguridad"),
     A.RECORD_DISCLOSED: ("saw something in the record", "vio algo del expediente"),
+    A.RELEASED_CLIENT_LISTED: (
+        "saw in a list that there is a record",
+        "vio en una lista que hay un expediente",
+    ),
+    A.RELEASED_CLIENT_READ: ("read what was released of the record", "leyó lo autorizado del expediente"),
+    A.RELEASED_PLAN_READ: ("read the released safety plan", "leyó el plan de seguridad autorizado"),
     A.RELEASE_READ: ("opened a permission to share information", "abrió un permiso para compartir información"),
     A.RELEASE_RECORDED: (
         "recorded a permission to share information",
@@ -91,6 +97,12 @@ MACHINERY: dict[str, Pair] = {
     Kind.DOOR: ("Waypost, at sign-in", "Waypost, al iniciar sesión"),
     Kind.SYSTEM: ("Waypost itself, on its own schedule", "Waypost mismo, según su horario"),
 }
+#: A program of another organisation, where its name is no longer known; and why it could.
+_PARTNER: Pair = ("another organisation's program", "un programa de otra organización")
+_RELEASED: Pair = (
+    "a permission to share information was in force",
+    "estaba vigente un permiso para compartir información",
+)
 _UNKNOWN: Pair = ("somebody no longer known here", "alguien que ya no consta aquí")
 #: Why a role may, as far as the ledger knows today.
 REASONS: dict[str, Pair] = {
@@ -117,13 +129,16 @@ def role(entry: dict[str, Any], language: str) -> str | None:
 
 def name(entry: dict[str, Any], known: str | None, language: str) -> str:
     """Who: the person's name, or what the machinery is."""
-    return known or _said(MACHINERY.get(entry["who"]["kind"], _UNKNOWN), language)
+    kind = entry["who"]["kind"]
+    return known or _said(MACHINERY.get(kind, _PARTNER if kind == Kind.INTEGRATION else _UNKNOWN), language)
 
 
 def why(entry: dict[str, Any], language: str) -> str | None:
     """Why somebody could: the purpose she gave, or what her role stands for; None for whoever was refused."""
     if entry["outcome"] != "ok":
         return None
+    if entry["who"]["kind"] == Kind.INTEGRATION:
+        return _said(_RELEASED, language)
     if purpose := (entry.get("why") or {}).get("purpose"):
         return str(purpose)
     if entry["who"]["kind"] in MACHINERY:

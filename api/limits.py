@@ -102,6 +102,7 @@ class Limits:
     ) -> None:
         self.tag = tag
         self.person = Policy("person", settings.rate_limit, 60, 10_000, clock)
+        self.integration = Policy("integration", settings.rate_limit_integration, 60, 1_000, clock)
         self.address = Policy("address", settings.rate_limit_address, 60, 20_000, clock)
         self.account = Policy("sign-in", 5, 60, 10_000, clock)
         self.network = Policy("sign-in-network", 60, 900, 10_000, clock)
@@ -124,8 +125,11 @@ class Meter:
         self.shown: Quota | None = None
 
     def charge(self, claims: Claims | None) -> bool:
-        """Take the request from the person who showed a good token, else from the network; whether there was room."""
-        if claims is not None:
+        """Take the request from whoever showed a good token, a person or an integration, else from the network;
+        whether there was room."""
+        if claims is not None and claims.scopes is not None:
+            self.shown = self._limits.integration.take((claims.agency_id.int, claims.user_id.int))
+        elif claims is not None:
             self.shown = self._limits.person.take((claims.agency_id.int, claims.user_id.int))
         else:
             self.shown = self._limits.address.take(network_of(self._ip))

@@ -32,7 +32,7 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-PAGES = ("/docs", "/setup", "/problems/", "/reset", "/static/", "/welcome")
+PAGES = ("/docs", "/setup", "/sso", "/problems/", "/reset", "/static/", "/welcome")
 #: Cheap, and asked by machines that would restart us for a 429, or by whoever wants to know what a 429 is.
 FREE = ("/health/", "/static/", "/problems/")
 #: Headers every answer has unless it says otherwise.

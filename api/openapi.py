@@ -7,6 +7,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from api import form
 from api.examples import BODIES, ID, MEMBERS
 from api.problems import PROBLEMS
 
@@ -70,6 +71,24 @@ _LIMITS: Schema = {
         "example": 1,
     },
 }
+#: Bodies that are forms, and the refusals of OAuth's own (RFC 6749 5.2).
+FORMS = frozenset({"TokenIn"})
+OAUTH_SAYS = frozenset({400, 401})
+_OAUTH: Schema = {
+    "description": "A refusal of OAuth's own form (RFC 6749 5.2).",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["error"],
+                "properties": {
+                    "error": {"enum": ["invalid_client", "invalid_request", "invalid_scope", "unsupported_grant_type"]}
+                },
+            },
+            "example": {"error": "invalid_client"},
+        }
+    },
+}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -99,6 +118,7 @@ def describe(app: FastAPI) -> Schema:
             components["schemas"].pop(leftover, None)
         components["schemas"]["Problem"] = _PROBLEM
         components["responses"] = {f"Problem{status}": _refusal(status) for status in _SHOWN}
+        components["responses"]["OAuthError"] = _OAUTH
         for method, operation in _operations(made):
             _complete(method, operation, components["schemas"])
         app.openapi_schema = made
@@ -145,8 +165,7 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
         parameters.append(_KEY)
     for parameter in parameters:
         parameter.setdefault("example", _made(parameter["schema"], schemas, parameter["name"]))
-    if body:
-        _show_body(method, body)
+    oauth = body is not None and _show_body(method, body)
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             _show_answer(response, schemas)
@@ -156,18 +175,25 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
     statuses |= {409, 507} if method != "get" else set()
     statuses |= {412} if matching or method == "patch" else set()  # a list of changes names its versions in the body
     statuses |= {428} if any(p.get("required") for p in matching) else set()
+    statuses -= {404, 409, 413, 415, 422} if oauth else set()
     operation["responses"].pop("422", None)
     for status in sorted(statuses):
-        operation["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+        named = "OAuthError" if oauth and status in OAUTH_SAYS else f"Problem{status}"
+        operation["responses"][str(status)] = {"$ref": f"#/components/responses/{named}"}
 
 
-def _show_body(method: str, body: Schema) -> None:
+def _show_body(method: str, body: Schema) -> bool:
+    """Say as what a body is sent; whether it is OAuth's form."""
     content = body["content"].pop("application/json")
     name = content["schema"]["$ref"].rsplit("/", 1)[-1]
     content["example"] = BODIES[name]
+    if name in FORMS:
+        body["content"][form.KIND] = content
+        return True
     body["content"]["application/json"] = content
     if method == "patch":
         body["content"]["application/merge-patch+json"] = content
+    return False
 
 
 def _show_answer(response: Schema, schemas: Schema) -> None:

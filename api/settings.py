@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """Requests a minute a person may make; more are told when to come back (429)."""
     rate_limit_address: Annotated[int, Field(ge=1, le=1_000_000)] = 120
     """Requests a minute from one network (/24, or /56 of IPv6) by whoever shows no good token."""
+    rate_limit_integration: Annotated[int, Field(ge=1, le=1_000_000)] = 300
+    """Requests a minute an integration may make; more are told when to come back (429)."""
     backup_window: Annotated[int, Field(ge=0, le=3650)] = 35
     """Days a backup is kept; an older root epoch may be destroyed so long after its last key left it."""
     clients_an_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 120

@@ -15,6 +15,7 @@ from api.limits import Attempt, network_of
 from models import factor, recovery, throttle
 from models.access import PLATFORM
 from models.errors import Forbidden, Unauthenticated
+from models.identity import must_allow_local
 from models.notice import NoticeKind, tell
 from models.session import Opened, SignInSession
 from models.throttle import Try
@@ -93,6 +94,7 @@ async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found
         user = db.claim(User, known.id)
         if user.password_hash != known.password_hash or user.status is not UserStatus.ACTIVE:
             raise Unauthenticated("invalid-credentials")  # changed while we hashed
+        must_allow_local(db)
         proof = None
         if factor.is_enrolled(db, known.id) and (proof := _proof(db, known.id, shown)) is None:
             return None

@@ -2,10 +2,10 @@
 
 Machinery, read once, in this order: errors, access, vault, rows, base, kept, ledger, orm, watch, workspace, engine,
 database.
-Words: content. Nouns, one file each: agency, user, session, invitation and password_reset (with links, mail, letters),
-jurisdiction, template, library, client, checklist, review, plan, caseload, history, search (with names, search_index),
-legal_hold, notice, release, rekey, shred, destruction, factor (with recovery), factor_reset; and three that serve the
-front door: idempotency, setup, throttle. Above them all: backup.
+Words: content. Nouns, one file each: agency, integration, user, session, identity, invitation and password_reset (with
+links, mail, letters), jurisdiction, template, library, client, checklist, review, plan, caseload, history, released,
+search (with names, search_index), legal_hold, notice, release, rekey, shred, destruction, factor (with recovery),
+factor_reset; and three that serve the front door: idempotency, setup, throttle. Above them all: backup.
 Importing this package makes every table known.
 """
 
@@ -14,8 +14,10 @@ import models.database
 import models.destruction
 import models.factor_reset
 import models.idempotency
+import models.identity
+import models.integration
 import models.letters
 import models.notice
 import models.session
 import models.setup
-import models.throttle  # noqa: F401 - these ten reach every module that holds a table
+import models.throttle  # noqa: F401 - these twelve reach every module that holds a table

@@ -48,6 +48,12 @@ class Permission(StrEnum):
     HOLD_LIFT = "hold:lift"
     HOLD_PLACE = "hold:place"
     HOLD_READ = "hold:read"
+    IDENTITY_LINK = "identity:link"
+    IDENTITY_READ = "identity:read"
+    INTEGRATION_CREATE = "integration:create"
+    INTEGRATION_READ = "integration:read"
+    INTEGRATION_SUSPEND = "integration:suspend"
+    INTEGRATION_UPDATE = "integration:update"
     INVITATION_READ = "invitation:read"
     INVITATION_REVOKE = "invitation:revoke"
     INVITATION_SEND = "invitation:send"
@@ -60,9 +66,13 @@ class Permission(StrEnum):
     PLAN_CREATE = "plan:create"
     PLAN_READ = "plan:read"
     PLAN_UPDATE = "plan:update"
+    PROVIDER_READ = "provider:read"
+    PROVIDER_UPDATE = "provider:update"
     RELEASE_READ = "release:read"
     RELEASE_RECORD = "release:record"
     RELEASE_REVOKE = "release:revoke"
+    RELEASED_PLAN = "released:plan"
+    RELEASED_READ = "released:read"
     REVIEW_COMPLETE = "review:complete"
     REVIEW_READ = "review:read"
     REVIEW_SCHEDULE = "review:schedule"
@@ -92,8 +102,8 @@ REACH: dict[Role, Reach] = {
 
 P = Permission
 EVERYBODY = frozenset(
-    {P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.NOTICE_MARK, P.NOTICE_READ, P.PASSWORD_CHANGE}
-    | {P.FACTOR_KEEP, P.FACTOR_PROVE, P.FACTOR_UPDATE, P.SESSION_READ, P.SESSION_REVOKE}
+    {P.AGENCY_READ, P.IDENTITY_LINK, P.IDENTITY_READ, P.ME_READ, P.ME_UPDATE, P.NOTICE_MARK, P.NOTICE_READ}
+    | {P.FACTOR_KEEP, P.FACTOR_PROVE, P.FACTOR_UPDATE, P.PASSWORD_CHANGE, P.SESSION_READ, P.SESSION_REVOKE}
 )
 
 RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
@@ -109,6 +119,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.AGENCY_ADMIN: EVERYBODY
     | BY_TWO
     | {P.DESTRUCTION_APPROVE, P.FACTOR_READ, P.FACTOR_RESET, P.HOLD_LIFT}
+    | {P.INTEGRATION_CREATE, P.INTEGRATION_READ, P.INTEGRATION_SUSPEND, P.INTEGRATION_UPDATE}
+    | {P.PROVIDER_READ, P.PROVIDER_UPDATE}
     | {P.AGENCY_UPDATE, P.AUDIT_READ, P.CANARY_CREATE, P.CANARY_READ, P.TEMPLATE_DRAFT, P.TEMPLATE_PUBLISH}
     | {P.TEMPLATE_READ, P.USER_READ, P.USER_UPDATE}
     | {P.COLLEAGUE_READ, P.INVITATION_READ, P.INVITATION_REVOKE, P.INVITATION_SEND, P.PASSWORD_RESET},
@@ -127,6 +139,26 @@ MAY_GRANT: dict[Role, frozenset[Role]] = {
     Role.AGENCY_ADMIN: frozenset({Role.ADVOCATE, Role.AGENCY_ADMIN, Role.AUDITOR, Role.SUPERVISOR}),
 }
 
+
+class Scope(StrEnum):
+    """What an integration may be granted, and what of it a release opens. The list is closed; it holds no writing."""
+
+    CLIENTS_CONTACT = "clients:contact"
+    CLIENTS_IDENTITY = "clients:identity"
+    CLIENTS_READ = "clients:read"
+    PLANS_READ = "plans:read"
+
+
+#: What an integration may ask for with a scope. Everything else is refused to it, and all of this to people.
+SCOPES: dict[Scope, frozenset[Permission]] = {
+    Scope.CLIENTS_CONTACT: frozenset(),  # shows more of what CLIENTS_READ finds, as CLIENTS_IDENTITY does
+    Scope.CLIENTS_IDENTITY: frozenset(),
+    Scope.CLIENTS_READ: frozenset({P.RELEASED_READ}),
+    Scope.PLANS_READ: frozenset({P.RELEASED_PLAN}),
+}
+#: Operations where an integration names clients by ids of its own (models/vault/pairwise.py).
+RELEASED = frozenset().union(*SCOPES.values())
+
 #: What a person with a one-time password may do before choosing her own.
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})
 #: What a person who needs a second factor and has none may do before enrolling one.
@@ -135,7 +167,8 @@ BEFORE_FACTOR = BEFORE_OWN_PASSWORD | {P.FACTOR_UPDATE}
 #: What asks for a second factor shown within STEP_UP_WITHIN, because a session left open or stolen must not do it.
 STEP_UP = frozenset(
     {P.AGENCY_UPDATE, P.CANARY_CREATE, P.CANARY_READ, P.DESTRUCTION_APPROVE, P.FACTOR_RESET, P.FACTOR_UPDATE}
-    | {P.HOLD_LIFT, P.INVITATION_SEND, P.PASSWORD_RESET, P.RELEASE_RECORD, P.USER_UPDATE}
+    | {P.HOLD_LIFT, P.IDENTITY_LINK, P.INTEGRATION_CREATE, P.INTEGRATION_UPDATE, P.INVITATION_SEND, P.PASSWORD_RESET}
+    | {P.PROVIDER_UPDATE, P.RELEASE_RECORD, P.USER_UPDATE}
 )
 STEP_UP_WITHIN = timedelta(minutes=10)
 
@@ -144,6 +177,7 @@ class Kind(StrEnum):
     """What sort of caller acts. System and command act for the whole agency; door acts before anybody is signed in."""
 
     NOBODY = "nobody"
+    INTEGRATION = "integration"
     PERSON = "person"
     DOOR = "door"
     SYSTEM = "system"
@@ -160,6 +194,7 @@ class Actor:
     roles: frozenset[Role] = frozenset()
     session_id: UUID | None = None
     auth: str | None = None
+    scopes: frozenset[Scope] = frozenset()
     must_change_password: bool = False
     must_enrol: bool = False
     factor_at: datetime | None = None
@@ -175,8 +210,10 @@ class Actor:
         return cls(agency_id, PLATFORM, kind=kind)
 
     def may(self, permission: Permission) -> bool:
-        """True when one of the roles grants it; a one-time password narrows that to changing the password, and a
-        second factor that is missing to enrolling one."""
+        """True when one of the roles, or of the scopes, grants it; a one-time password narrows that to changing the
+        password, and a second factor that is missing to enrolling one."""
+        if self.kind is Kind.INTEGRATION:
+            return any(permission in SCOPES[scope] for scope in self.scopes)
         if self.must_change_password and permission not in BEFORE_OWN_PASSWORD:
             return False
         if self.must_enrol and permission not in BEFORE_FACTOR:

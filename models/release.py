@@ -1,5 +1,6 @@
 """Releases: a survivor's written word that one recipient may be told something, until a day; taken back at any time."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,7 +10,9 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models import agency
+from models.access import Scope
 from models.base import (
+    BYTES,
     ID,
     INSTANT,
     ClientRecord,
@@ -23,6 +26,7 @@ from models.base import (
 )
 from models.client import lock
 from models.errors import Conflict, Fault, Invalid
+from models.integration import must_be_for
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query
 from models.vault.sealed import Sealed
@@ -66,6 +70,7 @@ class Release(ClientRecord, table=True):
         within("client_id", "clients"),
         sa.CheckConstraint("seal_rev > 0", name="sealed"),
         sa.Index("ix_releases_client", "agency_id", "client_id", "expires_at"),
+        sa.Index("ix_releases_terms", "agency_id", "terms_tag", "client_id"),
     )
 
     recipient_sealed: bytes | None = sealed_column()
@@ -74,6 +79,10 @@ class Release(ClientRecord, table=True):
     purpose = Sealed[str]()
     what_sealed: bytes | None = sealed_column()
     what = Sealed[list[str]]()
+    terms_tag: bytes | None = Field(default=None, sa_type=BYTES)
+    """Finds it for the integration of this recipient and purpose; null when it opens nothing to a program."""
+    fields: str = ""
+    """What it opens to that integration, apart by spaces."""
     signed_on: date
     signed_by: Signer = Field(default=Signer.CLIENT, sa_type=choice(Signer))
     expires_at: datetime = instant_field()
@@ -87,15 +96,25 @@ class Release(ClientRecord, table=True):
 
     @classmethod
     def put_down(
-        cls, db: "Workspace", client_id: UUID, signed_on: date, expires_at: datetime | None, **values: Any
+        cls,
+        db: "Workspace",
+        client_id: UUID,
+        signed_on: date,
+        expires_at: datetime | None,
+        fields: Iterable[Scope] = (),
+        **values: Any,
     ) -> UUID:
         """Keep what was signed. Returns the id. Without an end it lasts 90 days from the day it was signed (R8).
-        Invalid for a day that has not come, an end that is past, or one more than a year after signing."""
+        Invalid for a day that has not come, an end that is past, or one more than a year after signing. With `fields`
+        the integration of this recipient and purpose may read them; Invalid when there is none."""
         lock(db, client_id)
         ends = expires_at or _ninety_days(db, signed_on)
         _must_be_reasonable(db, signed_on, ends)
         release_id = uuid4()
         row = {"id": release_id, "client_id": client_id, "signed_on": signed_on, "expires_at": ends} | values
+        if opened := frozenset(fields):  # whatever is opened also tells that she is a client here
+            row["terms_tag"] = must_be_for(db, values["recipient"], values["purpose"])
+            row["fields"] = " ".join(sorted(opened | {Scope.CLIENTS_READ}))
         row |= {"recorded_at": db.now, "recorded_by_id": db.actor.id}
         db.create_many(_ADD, Action.RELEASE_RECORDED, [row])
         return release_id

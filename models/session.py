@@ -61,7 +61,7 @@ class SignInSession(AgencyRecord, table=True):
     """Whether she has none and needs one: until then it opens nothing but the way to one."""
 
     @classmethod
-    def open(cls, db: "Workspace", user_id: UUID, proof: str | None = None) -> "Opened":
+    def open(cls, db: "Workspace", user_id: UUID, proof: str | None = None, *, by: str = "password") -> "Opened":
         """Sign a person in; the oldest of her sessions ends when she has more than 10. `proof`: what second factor she
         showed just now; without one the session can only enrol, unless the agency asks for none."""
         session_id = uuid4()
@@ -77,7 +77,7 @@ class SignInSession(AgencyRecord, table=True):
             refresh_hash=sha256(secret).digest(),
             agent=db.origin.agent,
             network=place_of(db.origin.ip),
-            auth=f"password+{proof}" if proof else "password",
+            auth=f"{by}+{proof}" if proof else by,
             factor_at=db.now if proof else None,
             must_enrol=proof is None and agency.needs_factor(db),
         )

@@ -26,7 +26,8 @@ LISTS = frozenset({Action.CASELOAD_READ, Action.CLIENT_SEARCHED})
 
 
 class ClientOpening(Record, table=True):
-    """That a person opened a client in an hour (of the clock in UTC): alone, or as one of several in a list."""
+    """That a person or an integration opened a client in an hour (of the clock in UTC): alone, or as one of several in
+    a list."""
 
     __tablename__ = "client_openings"
     machinery: ClassVar[bool] = True
@@ -84,7 +85,7 @@ class Watch:
             client_id = canaries[0] if len(canaries) == 1 else None
             db.note(Action.ALARM_CANARY_OPENED, "clients", canaries, client_id)
             self.alarm(db, Action.ALARM_CANARY_OPENED)
-        if self.most is not None and db.actor.kind is Kind.PERSON:
+        if self.most is not None and db.actor.kind in (Kind.PERSON, Kind.INTEGRATION):
             self._count(db, opened, self.most)
 
     def alarm(self, db: "Workspace", action: Action) -> None:

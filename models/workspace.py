@@ -285,7 +285,8 @@ class Workspace:
         action = Action.INTEGRITY_FAILED if isinstance(error, SealError) else Action.ACCESS_DENIED
         self.note(action, "requests", ids)
         if isinstance(error, TooManyClients):
-            self.note(Action.ALARM_MANY_CLIENTS_OPENED, "users", [actor.id], clients=error.opened)
+            kind = "integrations" if actor.kind is Kind.INTEGRATION else "users"
+            self.note(Action.ALARM_MANY_CLIENTS_OPENED, kind, [actor.id], clients=error.opened)
             self.watch.alarm_once(self, Action.ALARM_MANY_CLIENTS_OPENED)
 
     def _opened_clients(self) -> set[bytes]:
@@ -325,7 +326,7 @@ class Workspace:
             "who": {
                 "kind": who.kind,
                 "id": str(who.id),
-                "role": "+".join(sorted(who.roles)),
+                "role": "+".join(sorted(who.roles or who.scopes)),  # of an integration what its token was given
                 "session": str(who.session_id) if who.session_id else None,
                 "auth": who.auth,
             },

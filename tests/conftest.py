@@ -16,6 +16,7 @@ from models.access import Kind
 from models.database import Database
 from models.session import SignInSession
 from models.vault.keys import Vault
+from tests import partners
 from tests import world as worlds
 from tests.postgres import Server, Urls
 from tests.world import World
@@ -94,6 +95,7 @@ class Api:
     def __init__(self, client: TestClient, world: World) -> None:
         self.client, self.world = client, world
         self._tokens: dict[str, str] = {}
+        self._partner: partners.Partner | None = None
 
     def at(self, ip: str) -> "Api":
         """The same service, asked from an address. On the same event loop: a service has one."""
@@ -101,8 +103,17 @@ class Api:
         client.portal = self.client.portal
         return Api(client, self.world)
 
+    @property
+    def partner(self) -> partners.Partner:
+        """A program with every scope, from anywhere, entered when it is first needed: "partner" among the people."""
+        if self._partner is None:
+            self._partner = partners.enter(self.world)
+        return self._partner
+
     def token(self, who: str) -> str:
         """An access token of somebody's, from a session opened without the cost of a password."""
+        if who == "partner":
+            return self.partner.token(self.client.app.state.tokens)  # type: ignore[attr-defined]
         if who not in self._tokens:
             person = self.world.people[who].actor
             opened = self.world.database.transact(

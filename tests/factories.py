@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,18 +17,22 @@ from fastapi.routing import iter_route_contexts
 
 from api.gate import Gate
 from models import factor
-from models.access import GRANTS, PLATFORM, Actor, Kind, Permission, Role
+from models.access import GRANTS, PLATFORM, RELEASED, Actor, Kind, Permission, Role, Scope
 from models.destruction import Destruction, DestructionReason, Extent
 from models.factor import Factor
 from models.factor_reset import FactorReset, close_open
+from models.identity import Identity, IdentityProvider
 from models.invitation import Invitation
 from models.ledger.action import Action
 from models.legal_hold import LegalHold
 from models.notice import NoticeKind, tell
 from models.password_reset import request
+from models.session import SignInSession
 from models.setup import SetupLink
 from models.workspace import Workspace
+from tests import oidc
 from tests.conftest import Api
+from tests.partners import PURPOSE, RECIPIENT, enter
 from tests.postgres import Urls
 from tests.world import PASSWORD, PEOPLE, TEMPLATE, World
 
@@ -70,7 +75,9 @@ def operations(app: FastAPI) -> list[Operation]:
 
 
 def granted(permission: Permission | None, agency: str = "Harbor") -> str:
-    """Somebody of the agency who may do this."""
+    """Somebody of the agency who may do this; "partner" is a program."""
+    if permission in RELEASED:
+        return "partner"
     for who, (place, role) in PEOPLE.items():
         if place == agency and permission in GRANTS[role]:
             return who
@@ -92,6 +99,16 @@ def entry_count(urls: Urls) -> int:
     """How many entries all the ledgers hold together."""
     with behind(urls.superuser) as connection:
         return int(connection.exec_driver_sql("select count(*) from ledger_entries").scalar_one())
+
+
+#: Operations that take a form and answer as RFC 6749 has it, not with a problem (tests/api/test_oauth.py).
+FORMS = frozenset({"POST /v1/oauth/token"})
+
+
+@cache
+def _provider() -> oidc.Provider:
+    """One for this process."""
+    return oidc.serve()
 
 
 @dataclass
@@ -119,13 +136,21 @@ class Scene:
         path = operation.path.format(**{**self.ids, **(ids or {})})
         body = more.pop("body", None) or (recipe.body(self) if recipe.body else None)
         headers = {"if-match": "*"} | more.pop("headers", {})
-        return self.api(who, operation.method, path, headers=headers, **({"json": body} if body else {}), **more)
+        kind = "data" if operation.name in FORMS else "json"
+        return self.api(who, operation.method, path, headers=headers, **({kind: body} if body else {}), **more)
 
     def prepare(self, operation: Operation) -> None:
         """Bring the rows into the state in which the operation's request has an effect."""
+        self.api.world.system(_passwords_work)
         recipe = RECIPES[operation.name]
         if recipe.before:
             recipe.before(self)
+
+
+def _passwords_work(db: Any) -> None:
+    """Whatever an operation before this one has switched off."""
+    if db.all(sa.select(IdentityProvider)):
+        db.claim(IdentityProvider, db.agency_id).allow_local(db)
 
 
 def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
@@ -160,6 +185,9 @@ def stage(api: Api, who: str = "ana", mark: str = "") -> Scene:
     scene.ids["reset_id"] = str(uuid4())
     _lay_to_rest(scene)
     _told(scene)
+    partner = enter(api.world, PEOPLE[who][0], scene.words("Clinic"), scene.words("care"))
+    scene.ids["identity_id"] = _identity(scene)
+    scene.ids |= {"integration_id": str(partner.id), "secret_id": str(partner.secret_id)}
     return scene
 
 
@@ -178,6 +206,17 @@ def _told(scene: Scene) -> None:
 
 def _address(scene: Scene) -> str:
     return f"{uuid4().hex}.{scene.mark or 'noor'}@harbor.example"
+
+
+def _identity(scene: Scene) -> str:
+    """An account at some provider that is this person's; the one she has already, if she does."""
+    person = scene.api.world.people[scene.who].actor
+
+    def linked(db: Any) -> Identity:
+        there = Identity.of(db, person.id)
+        return there[0] if there else Identity.link(db, "https://login.provider.example", uuid4().hex)
+
+    return str(scene.api.world.database.transact(Actor(person.agency_id, person.id), linked).id)
 
 
 def _lay_to_rest(scene: Scene) -> None:
@@ -268,6 +307,97 @@ def signed(scene: Scene) -> dict[str, Any]:
 def _release(scene: Scene) -> None:
     made = scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/releases", signed(scene))
     scene.ids["release_id"] = scene.made(made)["id"]
+
+
+def _opened(scene: Scene) -> None:
+    """A living release to the partner; from here on the client is called by the partner's own name for her."""
+    partner, told = scene.api.partner, {"recipient": RECIPIENT, "purpose": PURPOSE, "fields": list(Scope)}
+    body = signed(scene) | told
+    scene.made(scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/releases", body))
+    name = scene.api.world.system(lambda db: db.keys.pairwise(partner.id).name(UUID(scene.ids["client_id"])))
+    scene.ids["client_id"] = str(name)
+
+
+def _entered(scene: Scene) -> None:
+    assert scene.api.partner
+
+
+def _integration(scene: Scene) -> dict[str, Any]:
+    told = {"recipient": scene.words("Legal Aid"), "purpose": scene.words("a protection order")}
+    return told | {"scopes": ["clients:read"], "networks": ["203.0.113.0/24"]}
+
+
+def _no_second_secret(scene: Scene) -> None:
+    """An integration of its own: others of the scene have theirs."""
+    scene.ids["integration_id"] = scene.made(scene.api.post("ada", "/v1/integrations", _integration(scene)))["id"]
+
+
+def _stopped(scene: Scene) -> None:
+    scene.made(scene.api.put("ada", f"/v1/integrations/{scene.ids['integration_id']}/suspension"))
+
+
+def _provided(scene: Scene) -> dict[str, Any]:
+    own = f"-{scene.mark}" if scene.mark else ""
+    issuer = _provider().issuer + own.replace("-", "/", 1)
+    return {"issuer": issuer, "client_id": oidc.CLIENT + own, "client_secret": oidc.SECRET + own}
+
+
+def _with_provider(scene: Scene) -> None:
+    """Entered unless it is there: what began before goes on."""
+    wanted = _provided(scene)
+
+    def there(db: Any) -> bool:
+        found = db.all(sa.select(IdentityProvider))
+        return bool(found) and found[0].enabled and found[0].issuer == wanted["issuer"]
+
+    if not scene.api.world.system(there):
+        scene.made(scene.api.put("ada", "/v1/sso/provider", wanted))
+
+
+def _came_back(scene: Scene, begun: Any) -> None:
+    told = oidc.visit(begun["authorization_url"])
+    scene.bodies["return"] = told | {"browser_secret": begun["browser_secret"]}
+
+
+def _linking(scene: Scene) -> None:
+    _with_provider(scene)
+    _provider().subject = uuid4().hex
+    _came_back(scene, scene.made(scene.api.post("ana", "/v1/me/identities")))
+
+
+def _linked(scene: Scene) -> None:
+    _linking(scene)
+    made = scene.made(scene.api.post("ana", "/v1/me/identities/completion", scene.bodies["return"]))
+    scene.ids["identity_id"] = made["id"]
+
+
+def _signing_in(scene: Scene) -> None:
+    _linked(scene)
+    harbor = str(scene.api.world.agency_id())
+    _came_back(scene, scene.made(scene.api.post(None, "/v1/sso/authorization", {"agency": harbor})))
+
+
+def _return(scene: Scene) -> dict[str, str]:
+    nothing = {"code": "x", "state": "wps_x", "browser_secret": "x"}
+    return scene.bodies.get("return") or nothing
+
+
+def _by_provider(scene: Scene) -> None:
+    """Ada is signed in by the provider: only then may she switch passwords off."""
+    _with_provider(scene)
+    session_id = scene.api.client.app.state.tokens.verify(scene.api.token("ada")).session_id
+
+    def mark(db: Any) -> None:
+        session = db.claim(SignInSession, session_id)
+        session.auth = "sso"
+        db.record(Action.SESSION_OPENED, session)
+
+    scene.api.world.system(mark)
+
+
+def _required(scene: Scene) -> None:
+    _by_provider(scene)
+    scene.made(scene.api.put("ada", "/v1/sso/provider/requirement"))
 
 
 def _hold_it(scene: Scene) -> dict[str, Any]:
@@ -523,6 +653,29 @@ RECIPES: dict[str, Recipe] = {
     "POST /v1/clients/{client_id}/releases": Recipe(signed),
     "GET /v1/releases/{release_id}": Recipe(),
     "PUT /v1/releases/{release_id}/revocation": Recipe(lambda s: {"how": "written"}, _release),
+    "GET /v1/release-recipients": Recipe(),
+    "GET /v1/integrations": Recipe(),
+    "POST /v1/integrations": Recipe(_integration),
+    "GET /v1/integrations/{integration_id}": Recipe(),
+    "PATCH /v1/integrations/{integration_id}": Recipe(lambda s: {"networks": ["203.0.113.7/32"]}),
+    "POST /v1/integrations/{integration_id}/secrets": Recipe(lambda s: {"expires_at": soon(30)}, _no_second_secret),
+    "DELETE /v1/integrations/{integration_id}/secrets/{secret_id}": Recipe(),
+    "PUT /v1/integrations/{integration_id}/suspension": Recipe(),
+    "DELETE /v1/integrations/{integration_id}/suspension": Recipe(before=_stopped),
+    "GET /v1/sso/provider": Recipe(before=_with_provider),
+    "PUT /v1/sso/provider": Recipe(_provided),
+    "PUT /v1/sso/provider/requirement": Recipe(before=_by_provider),
+    "DELETE /v1/sso/provider/requirement": Recipe(before=_required),
+    "POST /v1/sso/authorization": Recipe(lambda s: {"agency": str(s.api.world.agency_id())}, _with_provider),
+    "POST /v1/sso/sessions": Recipe(_return, _signing_in),
+    "GET /v1/me/identities": Recipe(),
+    "POST /v1/me/identities": Recipe(before=_with_provider),
+    "POST /v1/me/identities/completion": Recipe(_return, _linking, who="ana"),
+    "DELETE /v1/me/identities/{identity_id}": Recipe(before=_linked, who="ana"),
+    "POST /v1/oauth/token": Recipe(lambda s: s.api.partner.form(), _entered),
+    "GET /v1/released-clients": Recipe(before=_opened),
+    "GET /v1/released-clients/{client_id}": Recipe(before=_opened),
+    "GET /v1/released-clients/{client_id}/plan": Recipe(before=_opened),
     "GET /v1/legal-holds": Recipe(),
     "POST /v1/legal-holds": Recipe(_hold_it),
     "GET /v1/legal-holds/{hold_id}": Recipe(),

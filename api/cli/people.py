@@ -13,7 +13,9 @@ from api.shapes import Email, Language, Name, Zone
 from models import jurisdiction, setup, throttle
 from models.access import Role
 from models.agency import Agency
+from models.errors import NotFound
 from models.factor_reset import reset_from_the_machine
+from models.identity import IdentityProvider
 from models.invitation import Invitation
 from models.password_reset import void_of
 from models.session import end_sessions
@@ -136,6 +138,24 @@ def _count_anew(house: House, email: str) -> None:
     """Failed tries and known devices of the address are forgotten."""
     account = house.database.vault.service.email_tag(email)
     house.platform(lambda db: throttle.forget_account(db, account))
+
+
+def allow_local(agency: str) -> Answer:
+    """Passwords open this agency again. Whoever has none gets a one-time one from `user reset-password`."""
+    with open_house() as house:
+        agency_id = house.agency(agency).agency_id
+
+        def allow(db: Workspace) -> None:
+            db.claim(IdentityProvider, db.agency_id).allow_local(db)
+
+        try:
+            house.within(agency_id, allow)
+        except NotFound:
+            raise Trouble(
+                "This agency has no identity provider", "Passwords work there already", f"{PROGRAM} agency list"
+            ) from None
+        after = f"{PROGRAM} user reset-password ADDRESS, for whoever has no password"
+        return Answer({"agency_id": str(agency_id), "local_sign_in": True}, ["Passwords work again.", f"Next: {after}"])
 
 
 def _person(house: House, email: str) -> tuple[UUID, UUID]:

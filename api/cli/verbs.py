@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -191,6 +192,43 @@ def agency_create(
     from api.cli import people as it
 
     return finish(lambda: it.create_agency(name, time_zone, language, jurisdiction), as_json=as_json)
+
+
+integration = _group("integration", "Programs of other organisations: list them, stop one.")
+
+
+@integration.command("list")
+def integration_list(
+    agency: Annotated[str | None, typer.Option("--agency", help="Of this agency alone, by id or name.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Every integration: its id, its recipient, whether it may come in, when a token was last given to it."""
+    from api.cli import integrations as it
+
+    return finish(lambda: it.list_all(agency), as_json=as_json)
+
+
+@integration.command("suspend")
+def integration_suspend(
+    wanted: Annotated[UUID, typer.Argument(metavar="ID", help="The integration's id.")], as_json: Json = False
+) -> int:
+    """Refuse an integration everything from its next request on. The agency's admin lets it in again."""
+    from api.cli import integrations as it
+
+    return finish(lambda: it.suspend(wanted), as_json=as_json)
+
+
+sso = _group("sso", "Single sign-on: let passwords work again when the provider lets nobody in.")
+
+
+@sso.command("allow-local")
+def sso_allow_local(
+    agency: Annotated[str, typer.Argument(metavar="AGENCY", help="The agency's id or name.")], as_json: Json = False
+) -> int:
+    """Let passwords work again at an agency, next to its identity provider."""
+    from api.cli import people as it
+
+    return finish(lambda: it.allow_local(agency), as_json=as_json)
 
 
 user = _group("user", "People: invite, let one in, new one-time password, reset a lost factor, end a suspension.")

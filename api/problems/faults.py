@@ -43,6 +43,14 @@ _OURS: dict[str, tuple[str, str]] = {
         "A time lies between the years 1900 and 2200.",
         "Una hora tiene que estar entre los años 1900 y 2200.",
     ),
+    "end-past": (
+        "This end would be over already. Choose a later one.",
+        "Este fin ya habría pasado. Elija uno posterior.",
+    ),
+    "network": (
+        "A network has the form 203.0.113.0/24 or 2001:db8::/32, without bits behind the mask.",
+        "Una red se escribe con la forma 203.0.113.0/24 o 2001:db8::/32, sin bits tras la máscara.",
+    ),
     "external-id-twice": (
         "The same id stands here twice. Name it once.",
         "El mismo identificador aparece dos veces. Indíquelo una vez.",
@@ -54,6 +62,10 @@ _OURS: dict[str, tuple[str, str]] = {
     "key-or-title": (
         "Give either a key of the template or a title of your own, not both and not neither.",
         "Indique una clave de la plantilla o un título propio: una de las dos cosas, no ambas.",
+    ),
+    "issuer": (
+        "An issuer is an https address, exactly as the provider writes it in its own metadata.",
+        "Un emisor es una dirección https, tal como el proveedor la escribe en sus metadatos.",
     ),
     "language-not-available": (
         "The template is not written in this language. Choose another language or another template.",
@@ -108,9 +120,17 @@ _OURS: dict[str, tuple[str, str]] = {
         "This release would be over already: it ends in the past, or 90 days after it was signed when no end is given.",
         "Esta autorización ya habría terminado: su fin ha pasado, o a los 90 días de la firma si no se indica un fin.",
     ),
+    "no-integration": (
+        "No integration has this recipient and purpose. Take both over from GET /v1/release-recipients, word for word.",
+        "Ninguna integración tiene este destinatario y esta finalidad. Cópielos de GET /v1/release-recipients.",
+    ),
     "release-too-long": (
         "A release lasts a year from the day it was signed at most. Choose an earlier end.",
         "Una autorización dura como máximo un año desde el día en que se firmó. Elija un fin anterior.",
+    ),
+    "secret-too-long": (
+        "A secret lasts a year at most. Choose an earlier end.",
+        "Un secreto dura como máximo un año. Elija un fin anterior.",
     ),
     "signed-ahead": (
         "This day has not come yet. A release is signed before it is recorded.",

@@ -333,6 +333,46 @@ _problem(
 # -- 403: known, but not allowed ---------------------------------------------------------------------------------------
 
 _problem(
+    401,
+    "local-sign-in-off",
+    ("Passwords are switched off here", "Las contraseñas están desactivadas aquí"),
+    (
+        "At your agency people sign in at its identity provider. Use the agency's own sign-in page.",
+        "En su organización se entra a través de su proveedor de identidad. Use la página de acceso de la "
+        "organización.",
+    ),
+    (
+        "An agency admin decided that only the provider lets people in.",
+        "Quien administra decidió que solo se entre por el proveedor.",
+    ),
+    (
+        "POST /v1/sso/authorization begins; `waypost sso allow-local AGENCY` on the machine lets passwords work again.",
+        "POST /v1/sso/authorization inicia; `waypost sso allow-local AGENCY` en la máquina reactiva las contraseñas.",
+    ),
+    request="POST /v1/sessions",
+)
+_problem(
+    401,
+    "sso-refused",
+    ("Signing in did not work", "No se pudo iniciar sesión"),
+    (
+        "You were not signed in. Begin again from your agency's sign-in page; if it goes on, link your "
+        "account first or ask your admin.",
+        "No se inició la sesión. Empiece de nuevo desde la página de acceso de su organización; si "
+        "continúa, vincule antes su cuenta o pregunte a quien administra.",
+    ),
+    (
+        "The attempt is over or was used, the provider's answer is not for us, or the account is nobody's here.",
+        "El intento venció o ya se usó, la respuesta del proveedor no es para nosotros, o la cuenta no es "
+        "de nadie aquí.",
+    ),
+    (
+        "POST /v1/sso/authorization begins anew; POST /v1/me/identities links an account.",
+        "POST /v1/sso/authorization empieza de nuevo; POST /v1/me/identities vincula una cuenta.",
+    ),
+    request="POST /v1/sso/sessions",
+)
+_problem(
     403,
     "forbidden",
     ("Your role does not allow this", "Su función no lo permite"),
@@ -758,6 +798,21 @@ _problem(
 )
 _problem(
     409,
+    "identity-taken",
+    ("This account is linked already", "Esta cuenta ya está vinculada"),
+    (
+        "Somebody here signs in with this account, or you have linked ten. Nothing was changed.",
+        "Alguien de aquí ya entra con esta cuenta, o usted ya vinculó diez. No se cambió nada.",
+    ),
+    ("An account at the provider belongs to one person.", "Una cuenta del proveedor es de una sola persona."),
+    (
+        "GET /v1/me/identities lists yours; sign out at the provider and use another account.",
+        "GET /v1/me/identities muestra las suyas; cierre la sesión en el proveedor y use otra cuenta.",
+    ),
+    request="POST /v1/me/identities/completion",
+)
+_problem(
+    409,
     "invitation-not-open",
     ("This invitation is over", "Esta invitación ya terminó"),
     (
@@ -1160,6 +1215,26 @@ _problem(
 )
 _problem(
     409,
+    "sso-not-proved",
+    ("Sign in at the provider first", "Entre primero por el proveedor"),
+    (
+        "Switch passwords off from a session that was opened at the provider: what does not work for you "
+        "would shut everybody out.",
+        "Desactive las contraseñas desde una sesión abierta por el proveedor: lo que no funciona para "
+        "usted dejaría fuera a todos.",
+    ),
+    (
+        "This session was opened with a password, or the provider is not enabled.",
+        "Esta sesión se abrió con contraseña, o el proveedor no está habilitado.",
+    ),
+    (
+        "Link your account with POST /v1/me/identities, sign in with it, and ask again.",
+        "Vincule su cuenta con POST /v1/me/identities, entre con ella y vuelva a pedirlo.",
+    ),
+    request="PUT /v1/sso/provider/requirement",
+)
+_problem(
+    409,
     "template-retired",
     ("The template has been retired", "La plantilla se retiró"),
     (
@@ -1247,6 +1322,24 @@ _problem(
         "DELETE /v1/checklist-items/{id} quita un elemento del plan.",
     ),
     request=f"POST {_PLAN}/items",
+)
+_problem(
+    409,
+    "too-many-secrets",
+    ("Two secrets are alive", "Hay dos secretos vigentes"),
+    (
+        "An integration has at most two living secrets. End one before you make another.",
+        "Una integración tiene como máximo dos secretos vigentes. Anule uno antes de crear otro.",
+    ),
+    (
+        "Two are enough to change over without a gap; more would be forgotten, and work on.",
+        "Dos bastan para cambiar sin interrupción; los demás se olvidarían y seguirían funcionando.",
+    ),
+    (
+        "DELETE /v1/integrations/{id}/secrets/{secret_id} ends one, tokens included.",
+        "DELETE /v1/integrations/{id}/secrets/{secret_id} anula uno, y con él sus tokens.",
+    ),
+    request="POST /v1/integrations/5a7c3f1e-8d2b-4c6a-9e40-1b7f3d5a0000/secrets",
 )
 _problem(
     409,
@@ -1665,6 +1758,23 @@ _problem(
     request=f"GET {_PLAN}",
 )
 _problem(
+    501,
+    "sso-not-installed",
+    ("Single sign-on is not installed", "El inicio de sesión único no está instalado"),
+    (
+        "This installation lacks the library for single sign-on. On the machine: make extra WITH=sso, then"
+        " start it again.",
+        "A esta instalación le falta la biblioteca del inicio de sesión único. En la máquina: make extra "
+        "WITH=sso, y reiníciela.",
+    ),
+    (
+        "The library is an extra: who does not need it does not carry it.",
+        "La biblioteca es un extra: quien no la necesita no la lleva.",
+    ),
+    ("make extra WITH=sso installs it.", "make extra WITH=sso la instala."),
+    request="POST /v1/sso/authorization",
+)
+_problem(
     503,
     "database-unavailable",
     ("The records cannot be reached", "No se puede llegar a los registros"),
@@ -1765,6 +1875,27 @@ _problem(
         "Quien mantiene Waypost ejecuta doctor, que nombra la causa. Hasta entonces, trabaje en papel o por teléfono.",
     ),
     request=f"GET {_PLAN}",
+    retryable=True,
+)
+_problem(
+    503,
+    "provider-unavailable",
+    ("The identity provider does not answer", "El proveedor de identidad no responde"),
+    (
+        "The identity provider was not reached, or says something of itself that cannot be right. Try "
+        "again in a moment.",
+        "No se pudo contactar al proveedor de identidad, o lo que dice de sí mismo no puede ser. Vuelva a "
+        "intentarlo en un momento.",
+    ),
+    (
+        "Its address is wrong, it is down, or its metadata name another issuer.",
+        "Su dirección es incorrecta, está caído o sus metadatos nombran otro emisor.",
+    ),
+    (
+        "Compare the issuer in GET /v1/sso/provider with the provider's own metadata, letter by letter.",
+        "Compare el emisor en GET /v1/sso/provider con los metadatos del proveedor, letra por letra.",
+    ),
+    request="POST /v1/sso/authorization",
     retryable=True,
 )
 _problem(

@@ -14,6 +14,7 @@ from api.paging import Page
 from api.shapes import Filter, Out
 from models.access import Kind, Permission
 from models.history import history
+from models.integration import names_of as partners_of
 from models.ledger.action import Action
 from models.ledger.finding import BEHIND_ALL
 from models.user import names_of
@@ -32,12 +33,13 @@ class HistoryFilter(Filter):
 
 
 class WhoOut(Out):
-    """A person of the agency, or the machinery."""
+    """A person of the agency, an integration by its recipient's name, or the machinery."""
 
     kind: str
-    """person, system (Waypost on its own), command (whoever runs it) or door (sign-in); open to more."""
+    """person, integration (another organisation's program), system (Waypost on its own), command (whoever runs it) or
+    door (sign-in); open to more."""
     id: UUID | None
-    """The person's id; null for machinery."""
+    """The person's or integration's id; null for machinery."""
     name: str
 
 
@@ -81,7 +83,9 @@ def list_access_history(
     position = paging.after(db, scope, query.cursor)
     before = position[0] if position else BEHIND_ALL
     found = history(db, client_id, query.limit + 1, before, opened_only=query.opened_only)
-    names = names_of(db, {who for entry in found[: query.limit] if (who := _person(entry))})
+    asking = {who for entry in found[: query.limit] if (who := _person(entry))}
+    partners = {UUID(e["who"]["id"]) for e in found[: query.limit] if e["who"]["kind"] == Kind.INTEGRATION}
+    names = names_of(db, asking - partners) | partners_of(db, partners)
     db.note(Action.CLIENT_ACCESS_HISTORY_READ, "clients", [client_id], client_id)
     return paging.page(
         db, scope, found, query.limit, lambda entry: [entry["seq"]], lambda e: AccessOut.of(e, names, language)
@@ -89,5 +93,5 @@ def list_access_history(
 
 
 def _person(entry: dict[str, Any]) -> UUID | None:
-    """The id of the person who acted, if it was one."""
-    return UUID(entry["who"]["id"]) if entry["who"]["kind"] == Kind.PERSON else None
+    """The id of the person or integration that acted, if it was one."""
+    return UUID(entry["who"]["id"]) if entry["who"]["kind"] in (Kind.PERSON, Kind.INTEGRATION) else None

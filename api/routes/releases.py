@@ -12,7 +12,8 @@ from api.door import Door
 from api.gate import Can
 from api.paging import Page
 from api.shapes import Day, Filter, In, Instant, Line, LongLine, Out
-from models.access import Permission
+from models.access import Permission, Scope
+from models.integration import scopes_of
 from models.ledger.action import Action
 from models.release import Release, ReleaseStatus, Signer, Withdrawal, releases_of
 from models.workspace import Workspace
@@ -28,6 +29,8 @@ class ReleaseIn(In):
     purpose: LongLine
     what: Annotated[list[Line], Field(min_length=1, max_length=20)]
     """What may be told, and nothing beyond."""
+    fields: Annotated[list[Scope], Field(max_length=len(Scope))] = []
+    """What the recipient's program may read by itself (GET /v1/release-recipients); nothing when not said."""
     signed_on: Day
     """The day it was signed on paper."""
     signed_by: Signer = Signer.CLIENT
@@ -83,6 +86,7 @@ class ReleaseOut(Out):
     recipient: str
     purpose: str
     what: list[str]
+    fields: list[Scope]
     status: ReleaseStatus
     signed_on: date
     signed_by: Signer
@@ -102,6 +106,7 @@ class ReleaseOut(Out):
             recipient=row.recipient or "",
             purpose=row.purpose or "",
             what=row.what or [],
+            fields=sorted(scopes_of(row.fields)),
             status=row.status(db.now),
             signed_on=row.signed_on,
             signed_by=row.signed_by,

@@ -82,6 +82,12 @@ async def reset() -> Response:
     return FileResponse(STATIC / "reset.html", media_type="text/html")
 
 
+@router.get("/sso")
+async def sso() -> Response:
+    """Where the identity provider sends people back to: the page posts the code they bring."""
+    return FileResponse(STATIC / "sso.html", media_type="text/html")
+
+
 @router.get("/problems/{code}")
 async def explain(code: str, request: Request) -> Response:
     """A problem's cause, an example and what to do."""

@@ -16,6 +16,7 @@ from models.errors import KeyMissing, KeyRefused, KeyRetired, SealError, WrapRef
 from models.rows import Change, Insert, Query
 from models.vault.cells import KID, kid_of, lp, wrap
 from models.vault.keys import CANARY, AgencyKey, DataKey, KeyTurn, Vault, kek_place, key_place, unwrap_key
+from models.vault.pairwise import Pairwise
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -67,6 +68,7 @@ class KeyRing:
         self._fresh: dict[bytes, tuple[bytes, AESGCM]] = {}  # opened or made in this unit
         self._fresh_of: dict[bytes, bytes] = {}  # subject -> the kid its new cells are sealed under
         self._keks: dict[int, bytes] = {}
+        self._pairwise: dict[UUID, Pairwise] = {}
         self._canaries: set[bytes] = set()  # subjects whose key was opened in this unit and is a canary's
 
     def at_turn(self, turn: int) -> None:
@@ -159,13 +161,22 @@ class KeyRing:
 
     def tag(self, purpose: str, value: str) -> bytes:
         """A look-up tag of a value (16 bytes), different in every agency and for every purpose."""
+        index_key = self._derived(b"waypost.tag.1" + lp(purpose.encode()))
+        return hmac.digest(index_key, value.encode(), "sha256")[:16]
+
+    def pairwise(self, integration_id: UUID) -> Pairwise:
+        """The names one integration has for this agency's rows."""
+        if integration_id not in self._pairwise:
+            self._pairwise[integration_id] = Pairwise(self._derived(b"waypost.pairwise.1" + lp(integration_id.bytes)))
+        return self._pairwise[integration_id]
+
+    def _derived(self, purpose: bytes) -> bytes:
+        """A key for one purpose, from the agency's key for look-ups: rotating wraps it anew and leaves it as it is."""
+        self._read_turn()
         rows = self._db.rows(_CURRENT, subject_id=self._db.agency_id, purposes=["index"])
         if not rows:
             raise SealError
-        index_key = HKDF(hashes.SHA256(), 32, None, b"waypost.tag.1" + lp(purpose.encode())).derive(
-            self._unwrap(rows[0])
-        )
-        return hmac.digest(index_key, value.encode(), "sha256")[:16]
+        return HKDF(hashes.SHA256(), 32, None, purpose).derive(self._unwrap(rows[0]))
 
     def canaries(self, subjects: Iterable[bytes]) -> list[UUID]:
         """Which of these subjects, whose cells were opened with this ring, are canaries."""

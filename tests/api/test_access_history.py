@@ -16,7 +16,8 @@ from tests.factories import OF_CLIENTS, doer, operations, stage
 SHAPE = {"sequence", "at", "who", "role", "what", "why", "outcome"}
 #: What is never about one client. An action with another first word needs words, or a place here.
 NOT_ABOUT_CLIENTS = {
-    "agency", "alarm", "audit", "backup", "canary", "checkpoint_key", "factor", "factor_reset", "invitation", "library",
+    "agency", "alarm", "audit", "backup", "canary", "checkpoint_key", "factor", "factor_reset", "identity",
+    "identity_provider", "integration", "integration_secret", "invitation", "library", "local_sign_in",
     "password_reset", "recovery_code", "recovery_codes", "search_index", "session", "setup_link", "template",
     "template_version", "user",
 }  # fmt: skip
@@ -44,7 +45,7 @@ class TestWords:
         assert all(len(text) > 5 for pair in pairs for text in pair)
         assert all(english != spanish for english, spanish in pairs)
         assert set(history_words.ROLES) == set(Role)
-        assert set(history_words.MACHINERY) == set(Kind) - {Kind.PERSON, Kind.NOBODY}
+        assert set(history_words.MACHINERY) == set(Kind) - {Kind.PERSON, Kind.NOBODY, Kind.INTEGRATION}
 
     def test_whatever_the_service_does_with_a_client_has_words(self, api: Api):
         """Every operation made once: no entry that names a client lacks words."""

@@ -12,8 +12,8 @@ from tests.conftest import Api
 from tests.factories import behind, soon
 
 RELEASE = {
-    "id", "client_id", "recipient", "purpose", "what", "status", "signed_on", "signed_by", "expires_at", "recorded_at",
-    "recorded_by_id", "revoked_at", "revoked_by_id", "revoked_how", "version",
+    "id", "client_id", "recipient", "purpose", "what", "fields", "status", "signed_on", "signed_by", "expires_at",
+    "recorded_at", "recorded_by_id", "revoked_at", "revoked_by_id", "revoked_how", "version",
 }  # fmt: skip
 HERE = ZoneInfo("America/New_York")
 

@@ -24,6 +24,7 @@ from models.setup import SetupLink
 from models.user import User
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
+from tests.partners import RECIPIENT, enter
 from tests.postgres import Urls
 from tests.world import PASSWORD, World
 
@@ -40,6 +41,7 @@ ENDING = [
     ("user", "create", "new@harbor.example", "--agency", "Harbor", "--name", "New", "--role", "advocate"),
     ("user", "reset-password", "ana@harbor.example"),
     ("user", "unlock", "ana@harbor.example"),
+    ("integration", "list"),
     ("content", "lint"),
     ("content", "load"),
     ("db", "backup"),
@@ -105,7 +107,7 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert "Usage: " in ran.stdout
 
 
-_GROUPS = ("db", "agency", "client", "user", "content", "keys", "audit", "search")
+_GROUPS = ("db", "agency", "client", "integration", "sso", "user", "content", "keys", "audit", "search")
 
 
 def test_new_agency_works(program: Program) -> None:
@@ -353,3 +355,16 @@ def test_search_index_is_built_asked_and_taken_away(program: Program, world: Wor
         assert gone["entries_deleted"] == 2
         assert "no index" in sound(program("search", "index", "--agency", "Harbor", "--off")).out
         assert found() == (2, False)
+
+
+def test_an_integration_is_seen_and_stopped_from_the_machine(program: Program, world: World) -> None:
+    """Without anybody signing in; what there is not is told in one line."""
+    partner = enter(world)
+    world.database.engine.dispose()
+    (row,) = sound(program("integration", "list", "--json")).json["integrations"]
+    assert (row["id"], row["recipient"], row["state"]) == (str(partner.id), RECIPIENT, "active")
+    sound(program("integration", "suspend", str(partner.id)))
+    assert "suspended" in sound(program("integration", "list", "--agency", "Harbor")).out
+    assert program("integration", "suspend", str(partner.agency_id)).code == 3
+    assert "integration.suspended" in [entry["action"] for entry in world.entries()]
+    world.database.engine.dispose()

@@ -135,7 +135,8 @@ class TestOnlyOnePlace:
         hashing = {"create_session", "refresh_session", "create_setup", "update_password"}
         hashing |= {"create_acceptance", "create_completion"}
         waited = {"create_password_reset", "create_recovery_codes", "prove_second_factor", "search_clients"}
-        assert waiting == hashing | waited
+        asking = {"create_token", "create_authorization", "create_identity", "create_link"}
+        assert waiting == hashing | waited | asking
         assert all(resource.router.route_class is Door for resource in RESOURCES)
 
 

@@ -15,8 +15,8 @@ from tests.postgres import Urls
 WITH_THE_KEYS = {"agency_keys", "data_keys", "destructions", "key_turns"} | {
     "ledger_checkpoints", "ledger_entries", "ledger_heads", "ledger_tiles"
 }  # fmt: skip
-OF_THE_DAY = {"client_openings", "idempotency_keys", "known_devices", "mails", "password_resets", "sessions"}
-OF_THE_DAY |= {"setup_links", "sign_in_throttles"}
+OF_THE_DAY = {"client_openings", "idempotency_keys", "integration_secrets", "known_devices", "mails", "password_resets"}
+OF_THE_DAY |= {"sessions", "setup_links", "sign_in_throttles", "sso_attempts"}
 
 
 @pytest.fixture

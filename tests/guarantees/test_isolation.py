@@ -21,7 +21,7 @@ from models.template import Template
 from models.user import User
 from models.workspace import Workspace
 from tests.conftest import Api
-from tests.factories import OF_CLIENTS, RECIPES, Operation, Scene, behind, granted, operations, stage
+from tests.factories import FORMS, OF_CLIENTS, RECIPES, Operation, Scene, behind, granted, operations, stage
 from tests.postgres import Urls
 from tests.world import PEOPLE, TEMPLATE, World
 
@@ -119,6 +119,8 @@ class TestTheService:
         for operation in operations(api.client.app):
             who = granted(operation.permission) if operation.permission else None
             recipe = RECIPES[operation.name]
+            if operation.name in FORMS:
+                continue  # what it does not know it has to ignore (RFC 6749 3.2)
             if recipe.body:
                 answer = scene.send(operation, who, body={**recipe.body(scene), "agency_id": theirs})
                 used += [operation.name] if answer.status_code != 422 else []
@@ -158,7 +160,7 @@ def _id_members(body: Any, theirs: Scene) -> Iterator[Any]:
     if not isinstance(body, dict):
         return
     for name in body:
-        if name in foreign:
+        if name in foreign and len(body[name]) == 36:  # an id, and no name of OpenID's
             yield lambda other, name=name: {**body, name: other or theirs.ids[foreign[name]]}
         elif isinstance(body[name], list) and body[name] and isinstance(body[name][0], dict) and "id" in body[name][0]:
             yield lambda other, name=name: {**body, name: [{**body[name][0], "id": other or theirs.ids["item_id"]}]}

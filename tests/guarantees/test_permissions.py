@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.access import BEFORE_OWN_PASSWORD, GRANTS, REACH, Permission, Reach, Role
+from models.access import BEFORE_OWN_PASSWORD, GRANTS, REACH, RELEASED, Permission, Reach, Role
 from models.base import MODELS
 from models.errors import Conflict
 from models.user import User, joined
@@ -18,8 +18,9 @@ from tests.world import PEOPLE, World
 
 #: The ledger holds ids: that is what it is for.
 OF_THE_LEDGER = {"GET /v1/audit-events", "GET /v1/audit/opened-clients"}
-PUBLIC = {"POST /v1/sessions", "POST /v1/sessions/refresh", "POST /v1/setup"}
+PUBLIC = {"POST /v1/oauth/token", "POST /v1/sessions", "POST /v1/sessions/refresh", "POST /v1/setup"}
 PUBLIC |= {"POST /v1/invitations/acceptance", "POST /v1/password-resets", "POST /v1/password-resets/completion"}
+PUBLIC |= {"POST /v1/sso/authorization", "POST /v1/sso/sessions"}
 TABLE = Path(__file__).with_name("grants.txt")
 REWRITE = 'python -c "from tests.guarantees.test_permissions import *; TABLE.write_text(grants())"'
 ONE_EACH = {role: who for who, (place, role) in PEOPLE.items() if place == "Harbor" and who != "ben"}
@@ -32,7 +33,7 @@ BEFORE = {
 }
 #: Permissions that are about clients: whoever sees no client holds none of them.
 ABOUT_CLIENTS = {p for p in Permission if p.split(":")[0] in {"client", "plan", "checklist", "review", "caseload"}}
-ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"assignment", "release"}}
+ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"assignment", "release", "released"}}
 #: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates.
 BY_ID = {
     "GET /v1/destructions",
@@ -46,11 +47,12 @@ BY_ID = {
 def grants() -> str:
     """GRANTS as a table to read: one line a permission, one column a role."""
     roles = sorted(Role)
-    lines = ["permission".ljust(22) + "".join(role.ljust(14) for role in roles).rstrip()]
+    lines = ["permission".ljust(22) + "".join(role.ljust(14) for role in [*roles, "integration"]).rstrip()]
     for permission in sorted(Permission):
-        marks = ("yes" if permission in GRANTS[role] else "-" for role in roles)
+        granted = [permission in GRANTS[role] for role in roles] + [permission in RELEASED]
+        marks = ("yes" if may else "-" for may in granted)
         lines.append(permission.ljust(22) + "".join(mark.ljust(14) for mark in marks).rstrip())
-    reach = (REACH[role].name.lower().ljust(14) for role in roles)
+    reach = [*(REACH[role].name.lower().ljust(14) for role in roles), "released"]
     return "\n".join([*lines, "clients in sight".ljust(22) + "".join(reach).rstrip()]) + "\n"
 
 
@@ -61,7 +63,7 @@ def test_grants_are_the_table_that_was_reviewed() -> None:
 
 def test_every_permission_is_held_by_somebody_and_asked_for_by_some_route(api: Api) -> None:
     """No dead words in the vocabulary."""
-    held = frozenset().union(*GRANTS.values())
+    held = frozenset().union(*GRANTS.values(), RELEASED)
     asked = {operation.permission for operation in operations(api.client.app)} - {None}
     assert held == frozenset(Permission) == asked, "edit models/access.py"
 
