@@ -30,7 +30,9 @@ from api.routes import (
     checkpoints,
     client_search,
     clients,
+    covers,
     destructions,
+    handovers,
     legal_holds,
     me,
     opened_clients,
@@ -41,8 +43,10 @@ from api.routes import (
     service,
     sessions,
     setup,
+    teams,
     templates,
     users,
+    walls,
 )
 from api.settings import Settings
 from api.tokens import Tokens
@@ -58,6 +62,8 @@ RESOURCES = (
     me,
     setup,
     users,
+    teams,
+    covers,
     agency,
     templates,
     clients,
@@ -65,6 +71,8 @@ RESOURCES = (
     canaries,
     client_search,
     assignments,
+    handovers,
+    walls,
     caseload,
     plans,
     plan_sections,

@@ -154,7 +154,8 @@ def parse_refresh_token(token: str) -> tuple[UUID, UUID, bytes]:
 
 _N, _U, _T = columns(SignInSession), columns(User), columns(KeyTurn)
 _WHO = Query(
-    sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _U.roles, _U.status, _U.must_change_password, _T.turn)
+    sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _U.roles, _U.status, _U.must_change_password)
+    .add_columns(_U.team_id, _T.turn)
     .join_from(table_of(SignInSession), table_of(User), sa.and_(_U.agency_id == _N.agency_id, _U.id == _N.user_id))
     .join(table_of(KeyTurn), _T.agency_id == _N.agency_id)
     .where(_N.id == sa.bindparam("session_id", required=True))
@@ -177,6 +178,7 @@ def actor_of(db: "Workspace", session_id: UUID, user_id: UUID) -> Actor:
         session_id=session_id,
         auth=row.auth,
         must_change_password=bool(row.must_change_password),
+        team_id=row.team_id,
     )
 
 

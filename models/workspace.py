@@ -13,7 +13,7 @@ from models import rows
 from models.access import Actor, Kind, Permission, Reach
 from models.base import AgencyRecord, columns, model_of, uuid_of
 from models.errors import DomainError, Forbidden, NotFound, SealError, Stale, TooManyClients
-from models.ledger import book
+from models.ledger import book, vouch
 from models.ledger.action import Action
 from models.ledger.book import Fact, Origin
 from models.orm import Objects, UnexplainedWrite
@@ -68,7 +68,7 @@ class Workspace:
             raise Forbidden
         self.actor = actor
         if permission is None:
-            self.reach = Reach.AGENCY if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
+            self.reach = Reach.EVERYTHING if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
             return
         if not actor.may(permission):
             raise Forbidden("password-change-required" if actor.must_change_password else None)
@@ -78,11 +78,31 @@ class Workspace:
     def blindly(self) -> Iterator[None]:
         """Within, the agency's rows are found whoever asks: for work on rows that nobody is shown, such as destroying
         them or sealing them anew. Opening a field for the caller is refused."""
-        before, self.reach, self._blind = self.reach, Reach.AGENCY, True
+        before, self.reach, self._blind = (self.reach, self._blind), Reach.EVERYTHING, True
         try:
             yield
         finally:
-            self.reach, self._blind = before, False
+            self.reach, self._blind = before
+
+    def would_see(self, other: Actor, permission: Permission, client_id: UUID) -> bool:
+        """Whether somebody else, with a permission of hers, would see a client: by the same rules, with her eyes."""
+        before = self.actor, self.reach
+        self.actor, self.reach = other, other.reach(permission)
+        try:
+            return bool(rows.client_in_sight().run(self, {"client_id": client_id}))
+        finally:
+            self.actor, self.reach = before
+
+    def beyond(self, work: "Callable[[Workspace], object]") -> None:
+        """Do what reaches beyond the caller's sight as the machinery, in this transaction, with an entry of its own:
+        her entry names nobody she must not know of. The last thing a verb does."""
+        other = Workspace(self.connection, self.agency_id, self.origin, self.vault, self.watch)
+        other.become(Actor.system(self.agency_id))
+        other.now = self.now
+        work(other)
+        other.finish()
+        other.abandon()
+        self.once_kept(other.kept)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -124,7 +144,8 @@ class Workspace:
         """NotFound unless the client is in sight; asked once per Workspace and client."""
         if client_id not in self._seen:
             self.one(rows.client_in_sight(), client_id=client_id)
-            self._seen.add(client_id)
+            if not self._blind:
+                self._seen.add(client_id)
 
     def saw(self, client_id: UUID) -> None:
         """A walled query of this Workspace just returned a row of this client: she is in sight."""
@@ -224,6 +245,11 @@ class Workspace:
     def note_digest(self, table: str, row_id: UUID, rev: int, digest: str | None) -> None:
         """Remember a sealed row's digest for the entry; None when the row is gone."""
         self._digests.append({"t": table, "id": str(row_id), "rev": rev, "digest": digest})
+
+    def note_vouched(self, table: str, row_id: UUID, values: dict[str, Any] | None) -> None:
+        """Remember the digest of what in a row lets somebody in; None when the row is gone."""
+        name, digest = vouch.said(table, row_id, values)
+        self.note_digest(name, row_id, 0, digest)
 
     def delete(self, row: AgencyRecord) -> None:
         """Delete a claimed row; `record` must say why, as for any change."""
