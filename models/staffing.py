@@ -15,7 +15,7 @@ from models.client import Client, ClientStatus, lock, lock_by_id
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.rows import Query, Sight
 from models.sight import BOUND, counts_now
-from models.user import User, UserStatus, must_work_here
+from models.user import User, UserStatus, credentials, must_work_here
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -75,6 +75,8 @@ def hand_over_all(db: "Workspace", from_id: UUID, to_id: UUID, client_ids: Seque
     """The same for several clients of somebody's, or for all of hers the caller may give away. Returns whose. Unless
     they are named, restricted clients stay where they are: who sees those is said one by one; and so does a client the
     successor cannot take."""
+    credentials(db, from_id)  # NotFound for nobody of this agency
+    must_work_here(db, to_id, "/to_user_id")
     theirs = assignment.cases_of(db, from_id)
     if client_ids is not None and not {*client_ids} <= {*theirs}:
         raise NotFound

@@ -168,7 +168,8 @@ def _lay_to_rest(scene: Scene) -> None:
     scene.ids |= {"hold_id": str(hold_id), "destruction_id": str(proposal)}
     scene.ids |= {"wall_id": str(transact(first, lambda db: _past_wall(db, client_id, scene.words("a cousin"))))}
     team = transact(first, lambda db: Team.form(db, scene.words("North")).id)
-    cover = transact(Actor.system(person.agency_id), _past_cover)
+    cover, absent, by = transact(Actor.system(person.agency_id), _past_cover)
+    scene.ids |= {"absent_id": str(absent), "by_id": str(by)}
     scene.ids |= {"team_id": str(team), "cover_id": str(cover)}
     _release(scene)
     scene.made(scene.api.put(scene.who, f"/v1/releases/{scene.ids['release_id']}/revocation", {"how": "oral"}))
@@ -176,21 +177,23 @@ def _lay_to_rest(scene: Scene) -> None:
 
 def _past_wall(db: Workspace, client_id: UUID, reason: str) -> UUID:
     """Proposed about somebody who is none of those the tests ask as, and withdrawn."""
-    someone = User.hire(db, f"{uuid4().hex}@nowhere.example", "Nobody", [Role.ADVOCATE], "x", must_change_password=True)
-    wall_id = Wall.propose(db, client_id, someone.id, reason)
+    wall_id = Wall.propose(db, client_id, _newcomer(db), reason)
     Wall.withdraw(db, wall_id)
     return wall_id
 
 
-def _past_cover(db: Workspace) -> UUID:
-    """Ended, and between people who have no clients."""
-    people = [
-        User.hire(db, f"{uuid4().hex}@nowhere.example", "Nobody", [Role.ADVOCATE], "x", must_change_password=True).id
-        for _ in range(2)
-    ]
-    cover_id = Cover.begin(db, people[0], people[1], db.now, db.now + timedelta(days=1))
+def _newcomer(db: Workspace) -> UUID:
+    """An advocate whom no test asks as, and who has no clients."""
+    email = f"{uuid4().hex}@nowhere.example"
+    return User.hire(db, email, "New", [Role.ADVOCATE], "no hash", must_change_password=True).id
+
+
+def _past_cover(db: Workspace) -> tuple[UUID, UUID, UUID]:
+    """Ended, and between people who have no clients; and who they are."""
+    absent, by = _newcomer(db), _newcomer(db)
+    cover_id = Cover.begin(db, absent, by, db.now, db.now + timedelta(days=1))
     Cover.end(db, cover_id)
-    return cover_id
+    return cover_id, absent, by
 
 
 def soon(days: int = 3) -> str:
@@ -317,9 +320,7 @@ def _team(scene: Scene) -> None:
 
 
 def _cover(scene: Scene) -> dict[str, Any]:
-    people = scene.api.world.people
-    ids = {"absent_id": str(people["ana"].actor.id), "by_id": str(people["ben"].actor.id)}
-    return ids | {"ends_at": soon(14)}
+    return {"absent_id": scene.ids["absent_id"], "by_id": scene.ids["by_id"], "ends_at": soon(14)}
 
 
 def _covered(scene: Scene) -> None:

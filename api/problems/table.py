@@ -654,7 +654,7 @@ _problem(
     "kept-from-client",
     ("This person is kept from this client", "Esta persona no debe ver este caso"),
     (
-        "This person cannot be assigned to this client. Do not tell her why. Choose somebody else.",
+        "This person cannot be assigned to this client, and must not learn why. Choose another.",
         "A esta persona no se le puede asignar este caso. No le diga por qué. Elija a otra.",
     ),
     (

@@ -31,7 +31,7 @@ class SealedRow:
 
 
 def sealed_rows(store: Store, agency_id: UUID) -> Iterator[SealedRow]:
-    """Every row of an agency that was ever sealed, and of every row that lets somebody in what does. It needs no key."""
+    """Every row of an agency that was ever sealed, and of rows that let somebody in what does. It needs no key."""
     for table in store.tables().values():
         if table.name in vouch.tables():
             yield from _granting(store, table, agency_id)

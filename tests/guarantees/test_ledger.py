@@ -33,6 +33,8 @@ UNLOGGED_READS = {
     "GET /v1/clients/{client_id}/assignments",
     "GET /v1/clients/{client_id}/plans",
     "GET /v1/clients/{client_id}/releases",
+    "GET /v1/covers",
+    "GET /v1/covers/{cover_id}",
     "GET /v1/destructions",
     "GET /v1/destructions/{destruction_id}",
     "GET /v1/legal-holds",
@@ -42,7 +44,9 @@ UNLOGGED_READS = {
     "GET /v1/templates",
     "GET /v1/templates/{template_id}",
     "GET /v1/templates/{template_id}/versions/{number}",
+    "GET /v1/unattended-clients",
     "GET /v1/users",
+    "GET /v1/walls",
 }
 #: Actions of the command line and of what goes wrong, shown by their own tests.
 WRITTEN_ELSEWHERE = {
@@ -54,6 +58,7 @@ WRITTEN_ELSEWHERE = {
     "checkpoint_key.rotated",
     "client.purged",
     "backup.restored",
+    "grants.vouched",
     "integrity.failed",
     "keys.epoch_destroyed",
     "keys.replaced",

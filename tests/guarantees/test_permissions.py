@@ -31,9 +31,21 @@ BEFORE = {
 }
 #: Permissions that are about clients: whoever sees no client holds none of them.
 ABOUT_CLIENTS = {p for p in Permission if p.split(":")[0] in {"client", "plan", "checklist", "review", "caseload"}}
-ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"assignment", "release"}}
-#: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates.
+ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"release"}} | {Permission.ASSIGNMENT_READ}
+#: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates,
+#: who works with her, and from whom she is kept.
 BY_ID = {
+    "DELETE /v1/assignments/{assignment_id}",
+    "DELETE /v1/walls/{wall_id}",
+    "GET /v1/unattended-clients",
+    "GET /v1/walls",
+    "GET /v1/walls/{wall_id}",
+    "POST /v1/clients/{client_id}/assignments",
+    "PUT /v1/clients/{client_id}/handover",
+    "PUT /v1/clients/{client_id}/own-wall",
+    "PUT /v1/walls/{wall_id}/approval",
+    "PUT /v1/walls/{wall_id}/lifting",
+    "PUT /v1/walls/{wall_id}/lifting/approval",
     "GET /v1/destructions",
     "GET /v1/destructions/{destruction_id}",
     "GET /v1/legal-holds",
