@@ -243,7 +243,9 @@ class Town:
             assert shown == theirs, who
 
     def _reads(self, who: str, client: UUID, *, sees: bool) -> None:
-        paths = [f"/v1/clients/{client}{more}" for more in ("", "/assignments", "/plans", "/releases", "/access-history")]
+        paths = [
+            f"/v1/clients/{client}{more}" for more in ("", "/assignments", "/plans", "/releases", "/access-history")
+        ]
         paths += [f"/v1/plans/{self.plans[client]}", f"/v1/reviews/{self.reviews[client]}"]
         for path in paths:
             status = self.api.get(who, path).status_code
