@@ -128,6 +128,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     | {P.CLIENT_SEARCH, P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ},
 }
 
+#: What a second factor not older than ten minutes is asked for.
+STEP_UP: frozenset[Permission] = frozenset()
+
 #: What a person with a one-time password may do before choosing her own.
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})
 
