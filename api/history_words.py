@@ -43,6 +43,8 @@ DID: dict[str, Pair] = {
         "terminó la limitación del expediente a quienes trabajan con ella",
     ),
     A.CLIENT_UPDATED: ("changed the record", "cambió el expediente"),
+    A.COVER_ENDED: ("ended a cover for a colleague", "terminó una suplencia"),
+    A.COVER_STARTED: ("had somebody cover for a colleague", "organizó que alguien supliera a una colega"),
     A.DESTRUCTION_APPROVED: ("approved destroying the record", "aprobó destruir el expediente"),
     A.DESTRUCTION_PROPOSED: ("proposed to destroy the record", "propuso destruir el expediente"),
     A.DESTRUCTION_WITHDRAWN: (
@@ -90,7 +92,7 @@ DID: dict[str, Pair] = {
     ),
     A.WALL_PROPOSED: ("proposed to keep somebody from the record", "propuso apartar a alguien del expediente"),
     A.WALL_READ: ("looked at who is kept from the record", "miró a quién se aparta del expediente"),
-    A.WALL_SET: ("kept somebody from the record", "apartó a alguien del expediente"),
+    A.WALL_RAISED: ("kept somebody from the record", "apartó a alguien del expediente"),
     A.WALL_WITHDRAWN: (
         "withdrew a proposal about who is kept from the record",
         "retiró una propuesta sobre a quién se aparta del expediente",

@@ -134,7 +134,7 @@ class Record(SQLModel):
     #: The column naming a person who never sees the row: it is about her, and she must not know of it.
     kept_from: ClassVar[str | None] = None
     #: Columns that let somebody in, or keep her out. The ledger keeps a digest of them, so that whoever writes to the
-    #: database behind our back is found (models/ledger/vouch.py).
+    #: database behind our back is found (models/vouch.py).
     vouched: ClassVar[tuple[str, ...]] = ()
     #: Sealed fields that hold free text, blanked when a client's narratives are destroyed and the rest is kept.
     narratives: ClassVar[tuple[str, ...]] = ()

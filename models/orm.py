@@ -9,9 +9,8 @@ from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.sql.visitors import iterate
 from sqlmodel import Session, SQLModel
 
-from models import rows, sight
+from models import rows, sight, vouch
 from models.base import ID, AgencyRecord
-from models.ledger import vouch
 from models.vault.sealed import sealed_fields
 
 if TYPE_CHECKING:

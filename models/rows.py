@@ -21,11 +21,10 @@ from pydantic_core import PydanticUndefined
 from sqlalchemy.sql.visitors import iterate
 from sqlmodel import SQLModel
 
-from models import sight
+from models import sight, vouch
 from models.access import PLATFORM, Reach
 from models.base import ID, MODELS, model_of, table_of, uuid_of
 from models.errors import KeyMissing, NotFound, SealError
-from models.ledger import vouch
 from models.sight import BOUND
 from models.vault import cells
 from models.vault.sealed import sealed_fields

@@ -15,7 +15,7 @@ from models.client import Client, ClientStatus, lock, lock_by_id
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.rows import Query, Sight
 from models.sight import BOUND, counts_now
-from models.user import User, UserStatus, credentials, must_work_here
+from models.user import User, UserStatus, actor_for, credentials, must_work_here
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -37,7 +37,8 @@ def assign(db: "Workspace", client_id: UUID, user_id: UUID, until: datetime | No
 
 
 def end(db: "Workspace", assignment_id: UUID, *, leave_unassigned: bool = False) -> None:
-    """End an assignment: from this request on she does not see the client by it. Doing it twice changes nothing.
+    """End an assignment: from this request on she does not see the client by it, and reviews she cannot hold any longer
+    are nobody's. Doing it twice changes nothing.
     Conflict('last-assignment') when nobody would be left with an open case, unless that is said to be meant."""
     row = assignment.read(db, assignment_id)
     client = _held(db, row.client_id)
@@ -46,6 +47,8 @@ def end(db: "Workspace", assignment_id: UUID, *, leave_unassigned: bool = False)
         raise Conflict("last-assignment")
     assignment.end(db, row)
     cover.settle(db, client.id)
+    if not db.would_see(actor_for(db, row.user_id), Permission.CLIENT_READ, client.id):
+        review.pass_on(db, client.id, row.user_id, None)
 
 
 def hand_over(db: "Workspace", client_id: UUID, to_id: UUID, from_id: UUID | None = None) -> UUID:

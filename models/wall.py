@@ -113,7 +113,7 @@ class Wall(ClientRecord, table=True):
             raise Conflict("own-wall-proposal")
         shut_out(db, row.client_id, row.user_id)
         db.change(_SET, wall_id=wall_id, at=db.now, by=db.actor.id)
-        _note(db, Action.WALL_SET, wall_id, row.client_id, row.user_id)
+        _note(db, Action.WALL_RAISED, wall_id, row.client_id, row.user_id)
 
     @classmethod
     def behind_own(cls, db: "Workspace", client_id: UUID) -> None:
@@ -127,7 +127,7 @@ class Wall(ClientRecord, table=True):
         wall_id = uuid4()
         row = {"id": wall_id, "client_id": client_id, "user_id": me, "reason": None, "set_at": db.now, "set_by_id": me}
         db.create_many(_ADD, None, [row | {"proposed_at": db.now, "proposed_by_id": me}])
-        _note(db, Action.WALL_SET, wall_id, client_id, me)
+        _note(db, Action.WALL_RAISED, wall_id, client_id, me)
 
     @classmethod
     def propose_lifting(cls, db: "Workspace", wall_id: UUID) -> None:
@@ -178,7 +178,7 @@ class Wall(ClientRecord, table=True):
             row = {"id": wall_id, "client_id": client_id, "user_id": user_id, "reason": WORDS_LOST, "set_at": db.now}
             more = {"set_by_id": db.actor.id, "proposed_at": db.now, "proposed_by_id": db.actor.id}
             db.create_many(_ADD, None, [row | more])
-        _note(db, Action.WALL_SET, wall_id, client_id, user_id)
+        _note(db, Action.WALL_RAISED, wall_id, client_id, user_id)
 
 
 def state_of(row: Any) -> WallState:

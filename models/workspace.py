@@ -9,11 +9,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import rows
+from models import rows, vouch
 from models.access import Actor, Kind, Permission, Reach
 from models.base import AgencyRecord, columns, model_of, uuid_of
 from models.errors import DomainError, Forbidden, NotFound, SealError, Stale, TooManyClients
-from models.ledger import book, vouch
+from models.ledger import book
 from models.ledger.action import Action
 from models.ledger.book import Fact, Origin
 from models.orm import Objects, UnexplainedWrite

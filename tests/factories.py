@@ -166,8 +166,10 @@ def _lay_to_rest(scene: Scene) -> None:
     proposal = transact(first, lambda db: Destruction.propose(db, client_id, *asked, urgent=False))
     transact(second, lambda db: db.claim(Destruction, proposal).withdraw(db))
     scene.ids |= {"hold_id": str(hold_id), "destruction_id": str(proposal)}
-    scene.ids |= {"wall_id": str(transact(first, lambda db: _past_wall(db, client_id, scene.words("a cousin"))))}
-    team = transact(first, lambda db: Team.form(db, scene.words("North")).id)
+    kept_out = transact(first, _newcomer)
+    wall = transact(first, lambda db: _past_wall(db, client_id, kept_out, scene.words("a cousin")))
+    scene.ids |= {"wall_id": str(wall)}
+    team = transact(first, lambda db: Team.form(db, "North").id)
     cover, absent, by = transact(Actor.system(person.agency_id), _past_cover)
     scene.ids |= {"absent_id": str(absent), "by_id": str(by)}
     scene.ids |= {"team_id": str(team), "cover_id": str(cover)}
@@ -175,9 +177,9 @@ def _lay_to_rest(scene: Scene) -> None:
     scene.made(scene.api.put(scene.who, f"/v1/releases/{scene.ids['release_id']}/revocation", {"how": "oral"}))
 
 
-def _past_wall(db: Workspace, client_id: UUID, reason: str) -> UUID:
+def _past_wall(db: Workspace, client_id: UUID, user_id: UUID, reason: str) -> UUID:
     """Proposed about somebody who is none of those the tests ask as, and withdrawn."""
-    wall_id = Wall.propose(db, client_id, _newcomer(db), reason)
+    wall_id = Wall.propose(db, client_id, user_id, reason)
     Wall.withdraw(db, wall_id)
     return wall_id
 

@@ -655,7 +655,7 @@ _problem(
     ("This person is kept from this client", "Esta persona no debe ver este caso"),
     (
         "This person cannot be assigned to this client, and must not learn why. Choose another.",
-        "A esta persona no se le puede asignar este caso. No le diga por qué. Elija a otra.",
+        "A esta persona no se le puede asignar este caso, y no debe saber por qué. Elija a otra.",
     ),
     (
         "A wall stands between the two: GET /v1/walls shows it to supervisors and agency admins.",

@@ -1,4 +1,4 @@
-"""Assignments: who works with a client, as a dated history; and whom nobody works with any longer."""
+"""Assignments: who works with a client, as a dated history; handed over, and missing where nobody is left."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -91,6 +91,28 @@ class UnattendedOut(Out):
         return cls(client_id=row.id, status=row.status, restricted=row.restricted)
 
 
+class HandoverIn(In):
+    """Who takes the client over, and from whom."""
+
+    to_user_id: UUID
+    from_user_id: UUID | None = None
+    """Needed when several people are assigned."""
+
+
+class CaseloadHandoverIn(In):
+    """Who takes somebody's clients over."""
+
+    to_user_id: UUID
+    client_ids: Annotated[list[UUID], Field(min_length=1, max_length=staffing.MOST)] | None = None
+    """Which of them; all the caller may give away when not said, restricted ones excepted."""
+
+
+class CaseloadHandoverOut(Out):
+    """Whose work went over."""
+
+    client_ids: list[UUID]
+
+
 @router.get("/clients/{client_id}/assignments", summary="List a client's assignments")
 def list_assignments(client_id: UUID, db: Annotated[Workspace, Can(Permission.ASSIGNMENT_READ)]) -> AssignmentsOut:
     """Who has worked with the client, newest first."""
@@ -126,3 +148,20 @@ def list_unattended_clients(
     after = paging.after_id(db, "unattended-clients", query.cursor)
     rows = staffing.unattended(db, query.limit + 1, after)
     return paging.page(db, "unattended-clients", rows, query.limit, lambda row: [str(row.id)], UnattendedOut.of)
+
+
+@router.put("/clients/{client_id}/handover", summary="Hand a client over")
+def hand_over(
+    client_id: UUID, body: HandoverIn, db: Annotated[Workspace, Can(Permission.ASSIGNMENT_CREATE)]
+) -> AssignmentOut:
+    """The successor is assigned and gets the open reviews; the predecessor sees the client no more. Who did what stays
+    as it was."""
+    return AssignmentOut.again(db, staffing.hand_over(db, client_id, body.to_user_id, body.from_user_id))
+
+
+@router.put("/users/{user_id}/caseload-handover", summary="Hand a caseload over")
+def hand_over_caseload(
+    user_id: UUID, body: CaseloadHandoverIn, db: Annotated[Workspace, Can(Permission.ASSIGNMENT_CREATE)]
+) -> CaseloadHandoverOut:
+    """Hand over several clients of one person, or all of them, in one go."""
+    return CaseloadHandoverOut(client_ids=staffing.hand_over_all(db, user_id, body.to_user_id, body.client_ids))

@@ -83,7 +83,7 @@ def create_cover(body: CoverIn, db: Annotated[Workspace, Can(Permission.COVER_CR
 
 @router.get("/{cover_id}", summary="Read a cover")
 def read_cover(cover_id: UUID, db: Annotated[Workspace, Can(Permission.COVER_READ)]) -> CoverOut:
-    """One cover."""
+    """Who covers for whom, from when until when."""
     return CoverOut.again(db, cover_id)
 
 

@@ -19,9 +19,9 @@ from models.backup.stores import Store, whole
 from models.backup.words import GONE, Words, sealed_rows
 from models.base import uuid_of
 from models.errors import KeyRefused
-from models.ledger.vouch import SUFFIX
 from models.vault.roots import RootKeys
 from models.vault.stored import StoredKey, unopened
+from models.vouch import SUFFIX
 
 NEWER = "give the newest export of the keys (keys export-wrapped), as --keys"
 

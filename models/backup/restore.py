@@ -22,11 +22,11 @@ from models.client import Client
 from models.cover import Cover
 from models.ledger.action import Action
 from models.ledger.book import Origin
-from models.ledger.vouch import SUFFIX
 from models.release import Release
 from models.rows import Change, Query
 from models.user import User, UserStatus
 from models.vault.keys import Vault
+from models.vouch import SUFFIX
 from models.wall import Wall
 from models.watch import Watch
 from models.workspace import Workspace

@@ -22,7 +22,7 @@ _TAKES = {
     Action.CLIENT_UNRESTRICTED: "restricted",
     Action.LEGAL_HOLD_PLACED: "lifted",
     Action.USER_REINSTATED: "suspended",
-    Action.WALL_SET: "walls_lifted",
+    Action.WALL_RAISED: "walls_lifted",
 }
 
 
@@ -73,7 +73,7 @@ class Since:
             getattr(self, name).difference_update(ids)
         if action == Action.USER_UPDATED and "roles" in said.get("fields", ()):
             self.other_roles |= ids
-        if action == Action.WALL_SET and (client := _client_of(entry)) is not None:
+        if action == Action.WALL_RAISED and (client := _client_of(entry)) is not None:
             person = UUID(said["counts"]["user"])
             self.walls |= dict.fromkeys(ids, (client, person))
         if action == Action.LEGAL_HOLD_PLACED:

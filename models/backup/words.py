@@ -8,11 +8,12 @@ from uuid import UUID
 
 import orjson
 
+from models import vouch
 from models.backup.halves import Head
 from models.backup.since import Since
 from models.backup.stores import Row, Store, Table, whole
 from models.base import MODELS, uuid_of
-from models.ledger import merkle, vouch
+from models.ledger import merkle
 from models.vault import cells
 
 GONE = ""  # the word on a row that was deleted; null: the ledger never spoke of the row

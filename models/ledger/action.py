@@ -104,6 +104,6 @@ class Action(StrEnum):
     WALL_LIFTED = "wall.lifted"
     WALL_LIFTING_PROPOSED = "wall.lifting_proposed"
     WALL_PROPOSED = "wall.proposed"
+    WALL_RAISED = "wall.raised"
     WALL_READ = "wall.read"
-    WALL_SET = "wall.set"
     WALL_WITHDRAWN = "wall.withdrawn"

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models import vouch
 from models.base import ID, MODELS, sealed_models, table_of
-from models.ledger import vouch
 from models.ledger.action import Action
 from models.rows import Query
 from models.vault import cells

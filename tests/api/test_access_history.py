@@ -16,7 +16,7 @@ from tests.factories import OF_CLIENTS, doer, operations, stage
 SHAPE = {"sequence", "at", "who", "role", "what", "why", "outcome"}
 #: What is never about one client. An action with another first word needs words, or a place here.
 NOT_ABOUT_CLIENTS = {
-    "agency", "alarm", "audit", "backup", "canary", "checkpoint_key", "library", "search_index", "session", "setup_link", "template", "template_version", "user",
+    "agency", "alarm", "audit", "backup", "canary", "checkpoint_key", "grants", "library", "search_index", "session", "setup_link", "team", "template", "template_version", "user",
 }  # fmt: skip
 
 

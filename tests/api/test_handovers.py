@@ -157,3 +157,14 @@ class TestTeams:
             api.patch("ada", f"/v1/users/{user_id(api, 'ben')}", {"team_id": NOWHERE}, if_match=1), 422, "invalid"
         )
         assert body["errors"][0]["code"] == "unknown-team"
+
+
+def test_a_review_whose_reviewer_sees_the_client_no_more_is_nobodys(api: Api):
+    """It stands in the list of those who see her, and not in hers."""
+    one = client(api)["id"]
+    held = review(api, active(api, one)["id"])
+    good(api.post("sol", f"/v1/clients/{one}/assignments", {"user_id": user_id(api, "ben")}), 201)
+    rows = good(api.get("sol", f"/v1/clients/{one}/assignments"))["data"]
+    hers = next(row["id"] for row in rows if row["user_id"] == user_id(api, "ana"))
+    done(api.delete("sol", f"/v1/assignments/{hers}"))
+    assert good(api.get("ben", f"/v1/reviews/{held['id']}"))["reviewer_id"] is None

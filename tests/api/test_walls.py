@@ -140,9 +140,9 @@ class TestSetUp:
         rows = good(api.get("sol", f"/v1/clients/{one}/assignments"))["data"]
         assert all(row["ended_at"] for row in rows)
         assert good(api.get("sol", f"/v1/reviews/{held['id']}"))["reviewer_id"] is None
-        entry = next(e for e in reversed(api.world.entries()) if "wall.set" in str(e))
+        entry = next(e for e in reversed(api.world.entries()) if "wall.raised" in str(e))
         assert {entry["action"], *(a["action"] for a in entry["also"])} == {
-            "assignment.ended", "review.updated", "wall.read", "wall.set"
+            "assignment.ended", "review.updated", "wall.read", "wall.raised"
         }  # fmt: skip
         (left,) = good(api.get("ada", "/v1/unattended-clients"))["data"]
         assert left == {"client_id": one, "status": "open", "restricted": False}
@@ -241,7 +241,7 @@ class TestBehindIt:
         wall_off(api, one, "ada")
         assert one not in api.get("ada", "/v1/audit-events?limit=200").text
         told_aud = good(api.get("aud", f"/v1/audit-events?subject={one}"))["data"]
-        assert "wall.set" in str([row["entry"] for row in told_aud])
+        assert "wall.raised" in str([row["entry"] for row in told_aud])
 
     def test_a_step_taken_by_somebody_walled_tells_her_nothing(self, api: Api):
         """A supervisor has ben cover for ana, and one of ana's clients is kept from her: ben sees that one too, and

@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
+from models import vouch
 from models.access import Role
 from models.assignment import Assignment
 from models.base import MODELS, columns, table_of
 from models.client import Client
 from models.cover import Cover
-from models.ledger import book, state, vouch
+from models.ledger import book, state
 from models.rows import Change
 from models.session import SignInSession
 from models.user import User, UserStatus
