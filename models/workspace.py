@@ -246,6 +246,10 @@ class Workspace:
         """Remember a sealed row's digest for the entry; None when the row is gone."""
         self._digests.append({"t": table, "id": str(row_id), "rev": rev, "digest": digest})
 
+    def spoken_of(self) -> set[tuple[str, str]]:
+        """The rows (table, id) whose digests this unit's entry holds."""
+        return {(row["t"], row["id"]) for row in self._digests}
+
     def note_vouched(self, table: str, row_id: UUID, values: dict[str, Any] | None) -> None:
         """Remember the digest of what in a row lets somebody in; None when the row is gone."""
         name, digest = vouch.said(table, row_id, values)

@@ -76,8 +76,7 @@ def restore(connection: sa.Connection, found: Found, vault: Vault, migrate: Migr
     migrate(connection, "head")
     found.words.look_again()
     for agency in found.agencies.values():
-        _remember_differences(store, found, agency)
-        _write_entries(connection, found, agency, vault)
+        _write_entries(connection, store, found, agency, vault)
 
 
 def must_be_empty(store: Target) -> None:
@@ -136,29 +135,32 @@ def _of_the_living(table: Table, rows: Sequence[Row], dead: set[UUID]) -> Sequen
     return [row for row in rows if row[at] is None or uuid_of(row[at]) not in dead]
 
 
-def _remember_differences(store: Target, found: Found, agency: Agency) -> None:
-    """Which rows are not what the ledger said last, and which it knows that are not there."""
+def _remember_differences(store: Target, found: Found, agency: Agency, told: set[tuple[str, str]]) -> None:
+    """Which rows are not what the ledger said last, and which it knows that are not there; but for those it was just
+    told of."""
     agency_id, words = agency.agency_id, found.words
     vouched = words.vouched(agency_id)
     for row in sealed_rows(store, agency_id):
         now, _ = words.on(agency_id, row.table, row.id)
         if now is None and vouched and row.table.endswith(SUFFIX):
             continue  # the ledger knows nothing of this grant, and does not begin to: `verify --state` names it
-        if row.digest != now:
+        if row.digest != now and (row.table, str(row.id)) not in told:
             words.differs(agency_id, row.table, row.id, row.rev, row.digest)
     for table, row_id, rev in words.unseen(agency_id):
         words.differs(agency_id, table, uuid_of(row_id), rev, None)
 
 
-def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vault: Vault) -> None:
+def _write_entries(connection: sa.Connection, store: Target, found: Found, agency: Agency, vault: Vault) -> None:
     """backup.restored in this agency's ledger: what went back, row by row, so that the state verifies from here on.
-    Then whoever the ledger knows to be shut out is shut out again; the last entries set up walls and legal holds again,
-    after those that name them as missing."""
+    The first entry also shuts out again whom the ledger knows to be shut out; rows are looked at after that. The last
+    ones set up walls and legal holds again, after those that name them as missing."""
     first = _unit(connection, agency.agency_id, vault)
     dead = len(agency.dead)
     first.note(Action.BACKUP_RESTORED, "ledger_heads", [], rows=agency.rows, clients=agency.alive, destroyed=dead)
+    _shut_out(first, agency)
     first.keys.turn_on()  # whatever a process remembers of these keys is of another time
     first.finish()
+    _remember_differences(store, found, agency, first.spoken_of())
     differing = found.words.differing(agency.agency_id)
     while some := list(islice(differing, IN_ONE_ENTRY)):
         db = _unit(connection, agency.agency_id, vault)
@@ -167,9 +169,6 @@ def _write_entries(connection: sa.Connection, found: Found, agency: Agency, vaul
             db.note_digest(table, uuid_of(row_id), rev, digest)
         db.finish()
     unit = partial(_unit, connection, agency.agency_id, vault)
-    shutting = unit()
-    _shut_out(shutting, agency)
-    shutting.finish()
     _wall_in(unit, agency)
     agency.holds.stand(agency.since, unit)
 
