@@ -36,6 +36,7 @@ from api.routes import (
     client_search,
     clients,
     colleagues,
+    covers,
     destructions,
     factor_resets,
     identity_providers,
@@ -57,8 +58,10 @@ from api.routes import (
     sessions,
     setup,
     sso,
+    teams,
     templates,
     users,
+    walls,
 )
 from api.settings import Environment, Settings
 from api.tokens import Tokens
@@ -81,6 +84,8 @@ RESOURCES = (
     password_resets,
     users,
     colleagues,
+    teams,
+    covers,
     factor_resets,
     agency,
     templates,
@@ -89,6 +94,7 @@ RESOURCES = (
     canaries,
     client_search,
     assignments,
+    walls,
     caseload,
     plans,
     plan_sections,

@@ -37,15 +37,18 @@ BODIES: dict[str, Any] = {
     "AssignmentIn": {"user_id": USER},
     "AuthorizationIn": {"agency": USER},
     "CanaryIn": {"alias": "Teal", "contact": {"safe_hours": "weekdays before 15:00"}},
+    "CaseloadHandoverIn": {"to_user_id": USER},
     "CancellationIn": {"reason": "She asked for another day."},
     "ClientIn": {"alias": "Wren", "contact": {"safe_hours": "weekdays before 15:00", "voicemail_ok": False}},
     "ClientPatch": {"pronouns": "she/her"},
     "ClosureIn": {"reason": "She moved on; the door stays open."},
     "ConfirmationIn": {"totp_code": "492039"},
     "CompletionIn": {"what_changed": "A new workplace; the route was changed."},
+    "CoverIn": {"absent_id": USER, "by_id": ID, "ends_at": "2027-02-12T17:00:00Z"},
     "DestructionIn": {"what": "everything", "reason": "client_asked"},
     "DraftIn": {},
     "EventIn": {"kind": "hearing"},
+    "HandoverIn": {"to_user_id": USER},
     "IntegrationIn": {
         "recipient": "Legal Aid of Harbor County",
         "purpose": "Asking for a protection order",
@@ -99,6 +102,8 @@ BODIES: dict[str, Any] = {
         "display_name": "Ada",
         "password": "seven quiet boats at noon",
     },
+    "TeamIn": {"name": "East side"},
+    "TeamPatch": {"name": "East side"},
     "TemplateDocument": DOCUMENT,
     "TemplateIn": {"document": DOCUMENT},
     "TokenIn": {
@@ -108,6 +113,7 @@ BODIES: dict[str, Any] = {
         "scope": "clients:read",
     },
     "UserPatch": {"roles": ["advocate", "supervisor"]},
+    "WallIn": {"client_id": ID, "user_id": USER, "reason": "A relative of the other party works here."},
 }
 
 #: What members of answers look like; the rest is made from their types.

@@ -33,8 +33,18 @@ DID: dict[str, Pair] = {
     ),
     A.CLIENT_READ: ("opened the record", "abrió el expediente"),
     A.CLIENT_REOPENED: ("opened the closed case again", "volvió a abrir el caso cerrado"),
+    A.CLIENT_RESTRICTED: (
+        "limited who may see the record to those who work with her",
+        "limitó el expediente a quienes trabajan con ella",
+    ),
     A.CLIENT_SEARCHED: ("found the name in a search", "encontró el nombre en una búsqueda"),
+    A.CLIENT_UNRESTRICTED: (
+        "ended that only those who work with her may see the record",
+        "terminó la limitación del expediente a quienes trabajan con ella",
+    ),
     A.CLIENT_UPDATED: ("changed the record", "cambió el expediente"),
+    A.COVER_ENDED: ("ended a cover for a colleague", "terminó una suplencia"),
+    A.COVER_STARTED: ("had somebody cover for a colleague", "organizó que alguien supliera a una colega"),
     A.DESTRUCTION_APPROVED: ("approved destroying the record", "aprobó destruir el expediente"),
     A.DESTRUCTION_PROPOSED: ("proposed to destroy the record", "propuso destruir el expediente"),
     A.DESTRUCTION_WITHDRAWN: (
@@ -81,6 +91,18 @@ DID: dict[str, Pair] = {
     A.REVIEW_READ: ("opened a review", "abrió una revisión"),
     A.REVIEW_SCHEDULED: ("scheduled a review", "programó una revisión"),
     A.REVIEW_UPDATED: ("changed a review", "cambió una revisión"),
+    A.WALL_LIFTED: ("let somebody see the record again", "permitió que alguien vuelva a ver el expediente"),
+    A.WALL_LIFTING_PROPOSED: (
+        "proposed to let somebody see the record again",
+        "propuso que alguien vuelva a ver el expediente",
+    ),
+    A.WALL_PROPOSED: ("proposed to keep somebody from the record", "propuso apartar a alguien del expediente"),
+    A.WALL_READ: ("looked at who is kept from the record", "miró a quién se aparta del expediente"),
+    A.WALL_RAISED: ("kept somebody from the record", "apartó a alguien del expediente"),
+    A.WALL_WITHDRAWN: (
+        "withdrew a proposal about who is kept from the record",
+        "retiró una propuesta sobre a quién se aparta del expediente",
+    ),
 }
 _OTHERWISE: Pair = ("worked with the record", "trabajó con el expediente")
 #: What an entry tells those who watch, and nobody else: which records are canaries is not said here.

@@ -129,6 +129,42 @@ def unchangeable_when_published(versions: str) -> None:
     )
 
 
+def walls_hold(walls: str, assignments: str, *, take_away: bool = False) -> None:
+    """A standing wall and an open assignment of the same person to the same client never stand together, whoever writes
+    them: so an advocate's sight need not ask for walls."""
+    same = "agency_id = new.agency_id and user_id = new.user_id and client_id = new.client_id"
+    stands = f"exists (select 1 from {walls} where {same} and set_at is not null and lifted_at is null)"
+    works = f"exists (select 1 from {assignments} where {same} and ended_at is null)"
+    who = "agency_id, client_id, user_id"
+    checks = {
+        assignments: (f"{who}, ended_at", "new.ended_at is null", stands),
+        walls: (f"{who}, set_at, lifted_at", "new.set_at is not null and new.lifted_at is null", works),
+    }
+    for table, (columns, when, there) in checks.items():
+        if _embedded():
+            stop = "begin select raise(abort, 'a wall stands between the two'); end"
+            for name, event in (("insert", "insert"), ("update", f"update of {columns}")):
+                if take_away:
+                    op.execute(f"drop trigger {table}_walled_{name}")
+                else:
+                    op.execute(
+                        f"create trigger {table}_walled_{name} before {event} on {table} when {when} and {there} {stop}"
+                    )
+        elif take_away:
+            op.execute(f"drop trigger {table}_walled on {table}")
+            op.execute(f"drop function app.{table}_walled()")
+        else:
+            raising = "raise exception 'a wall stands between the two' using errcode = '23514'"
+            op.execute(
+                f"create function app.{table}_walled() returns trigger language plpgsql as $$ begin "
+                f"if {there} then {raising}; end if; return new; end $$"
+            )
+            op.execute(
+                f"create trigger {table}_walled before insert or update of {columns} on {table} for each row "
+                f"when ({when}) execute function app.{table}_walled()"
+            )
+
+
 def _embedded() -> bool:
     return op.get_bind().dialect.name == "sqlite"
 

@@ -1,11 +1,12 @@
 """The domain: tables, rules, words. It knows nothing of HTTP or of the environment.
 
-Machinery, read once, in this order: errors, access, vault, rows, base, kept, ledger, orm, watch, workspace, engine,
-database.
+Machinery, read once, in this order: errors, access, vault, sight, rows, base, kept, ledger, orm, watch, workspace,
+engine, database.
 Words: content. Nouns, one file each: agency, integration, user, session, identity, invitation and password_reset (with
-links, mail, letters), jurisdiction, template, library, client, checklist, review, plan, caseload, history, released,
-search (with names, search_index), legal_hold, notice, release, rekey, shred, destruction, factor (with recovery),
-factor_reset; and three that serve the front door: idempotency, setup, throttle. Above them all: backup.
+links, mail, letters), jurisdiction, template, library, client, checklist, review, plan, assignment, cover, wall, team,
+staffing, caseload, hidden, history, released, search (with names, search_index), legal_hold, notice, release, rekey,
+shred, destruction, factor (with recovery), factor_reset; and three that serve the front door: idempotency, setup,
+throttle. Above them all: backup.
 Importing this package makes every table known.
 """
 
@@ -20,4 +21,7 @@ import models.letters
 import models.notice
 import models.session
 import models.setup
-import models.throttle  # noqa: F401 - these twelve reach every module that holds a table
+import models.staffing
+import models.team
+import models.throttle
+import models.wall  # noqa: F401 - these fifteen reach every module that holds a table

@@ -34,9 +34,13 @@ class Permission(StrEnum):
     CHECKLIST_UPDATE = "checklist:update"
     CLIENT_CREATE = "client:create"
     CLIENT_READ = "client:read"
+    CLIENT_RESTRICT = "client:restrict"
     CLIENT_SEARCH = "client:search"
     CLIENT_UPDATE = "client:update"
     COLLEAGUE_READ = "colleague:read"
+    COVER_CREATE = "cover:create"
+    COVER_END = "cover:end"
+    COVER_READ = "cover:read"
     DESTRUCTION_APPROVE = "destruction:approve"
     DESTRUCTION_PROPOSE = "destruction:propose"
     DESTRUCTION_READ = "destruction:read"
@@ -78,26 +82,37 @@ class Permission(StrEnum):
     REVIEW_SCHEDULE = "review:schedule"
     SESSION_READ = "session:read"
     SESSION_REVOKE = "session:revoke"
+    TEAM_CREATE = "team:create"
+    TEAM_READ = "team:read"
+    TEAM_REMOVE = "team:remove"
+    TEAM_UPDATE = "team:update"
     TEMPLATE_DRAFT = "template:draft"
     TEMPLATE_PUBLISH = "template:publish"
     TEMPLATE_READ = "template:read"
     USER_READ = "user:read"
     USER_UPDATE = "user:update"
+    WALL_APPROVE = "wall:approve"
+    WALL_OWN = "wall:own"
+    WALL_PROPOSE = "wall:propose"
+    WALL_READ = "wall:read"
 
 
 class Reach(IntEnum):
-    """Which clients' rows a role can see at all. Rows out of reach do not exist for the caller."""
+    """Which clients' rows a role can see at all. Rows out of reach do not exist for the caller. Within it, walls and
+    restrictions take clients away from every person (models/sight.py); EVERYTHING is for the machinery alone."""
 
     NONE = 0
     ASSIGNED = 1
-    AGENCY = 2
+    TEAM = 2
+    AGENCY = 3
+    EVERYTHING = 4
 
 
 REACH: dict[Role, Reach] = {
     Role.ADVOCATE: Reach.ASSIGNED,
     Role.AGENCY_ADMIN: Reach.NONE,
     Role.AUDITOR: Reach.NONE,
-    Role.SUPERVISOR: Reach.AGENCY,
+    Role.SUPERVISOR: Reach.AGENCY,  # of a supervisor in a team: TEAM
 }
 
 P = Permission
@@ -109,15 +124,23 @@ EVERYBODY = frozenset(
 RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
 #: What may be asked for, looked at and stopped by either of the two who are needed for it.
 BY_TWO = frozenset({P.DESTRUCTION_PROPOSE, P.DESTRUCTION_READ, P.HOLD_PLACE, P.HOLD_READ})
+#: Who works with whom: given by those who see the clients, and by those who see none, who name them by id.
+STAFFING = frozenset({P.ASSIGNMENT_CREATE, P.ASSIGNMENT_END, P.COVER_CREATE, P.COVER_END, P.COVER_READ, P.TEAM_READ})
+#: Walls take two people, of either role; anybody may put herself behind one.
+WALLS = frozenset({P.WALL_APPROVE, P.WALL_OWN, P.WALL_PROPOSE, P.WALL_READ})
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADVOCATE: EVERYBODY
     | RELEASES
+    | {P.CLIENT_RESTRICT, P.COVER_READ, P.WALL_OWN}
     | {P.ASSIGNMENT_READ, P.CASELOAD_READ, P.CHECKLIST_TICK, P.CHECKLIST_UPDATE, P.CLIENT_CREATE, P.CLIENT_READ}
     | {P.CLIENT_SEARCH, P.CLIENT_UPDATE, P.PLAN_CREATE, P.PLAN_READ, P.PLAN_UPDATE, P.REVIEW_COMPLETE, P.REVIEW_READ}
     | {P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ},
     Role.AGENCY_ADMIN: EVERYBODY
     | BY_TWO
+    | STAFFING
+    | WALLS
+    | {P.TEAM_CREATE, P.TEAM_REMOVE, P.TEAM_UPDATE}
     | {P.DESTRUCTION_APPROVE, P.FACTOR_READ, P.FACTOR_RESET, P.HOLD_LIFT}
     | {P.INTEGRATION_CREATE, P.INTEGRATION_READ, P.INTEGRATION_SUSPEND, P.INTEGRATION_UPDATE}
     | {P.PROVIDER_READ, P.PROVIDER_UPDATE}
@@ -128,9 +151,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.SUPERVISOR: EVERYBODY
     | BY_TWO
     | RELEASES
-    | {P.ASSIGNMENT_CREATE, P.ASSIGNMENT_END, P.ASSIGNMENT_READ, P.AUDIT_READ, P.CASELOAD_READ, P.CLIENT_READ}
-    | {P.CLIENT_SEARCH, P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ}
-    | {P.COLLEAGUE_READ},
+    | STAFFING
+    | WALLS
+    | {P.ASSIGNMENT_READ, P.AUDIT_READ, P.CASELOAD_READ, P.CLIENT_READ, P.CLIENT_RESTRICT, P.COLLEAGUE_READ}
+    | {P.CLIENT_SEARCH, P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ},
 }
 
 #: Which roles somebody of this role may give to others, by an invitation or a change. What is not here, nobody gives
@@ -198,6 +222,7 @@ class Actor:
     must_change_password: bool = False
     must_enrol: bool = False
     factor_at: datetime | None = None
+    team_id: UUID | None = None
 
     @classmethod
     def nobody(cls, agency_id: UUID) -> "Actor":
@@ -226,5 +251,11 @@ class Actor:
         return permission in STEP_UP and self.factor_at is not None and now - self.factor_at > STEP_UP_WITHIN
 
     def reach(self, permission: Permission) -> Reach:
-        """How far this permission reaches: the widest of the roles granting it. Roles never lend each other sight."""
-        return max((REACH[r] for r in self.roles if permission in GRANTS[r]), default=Reach.NONE)
+        """How far this permission reaches: the widest of the roles granting it. Roles never lend each other sight. Who
+        is in a team reaches no further than the team."""
+        widest = max((REACH[r] for r in self.roles if permission in GRANTS[r]), default=Reach.NONE)
+        return Reach.TEAM if widest is Reach.AGENCY and self.team_id is not None else widest
+
+    def names_by_id(self, permission: Permission) -> bool:
+        """Whether a role that sees no client grants this: then a client may be named by id, no more is told of her."""
+        return any(REACH[r] is Reach.NONE and permission in GRANTS[r] for r in self.roles)

@@ -128,6 +128,14 @@ class Record(SQLModel):
     #: Which column names whose row this is. It chooses the data key of the sealed fields; when it names a client,
     #: the row exists only for people who may see that client.
     subject_column: ClassVar[str] = "agency_id"
+    #: The column naming a client in a row that is the agency's own (certificates): whoever must not know of her does
+    #: not find the row.
+    names_client: ClassVar[str | None] = None
+    #: The column naming a person who never sees the row: it is about her, and she must not know of it.
+    kept_from: ClassVar[str | None] = None
+    #: Columns that let somebody in, or keep her out. The ledger keeps a digest of them, so that whoever writes to the
+    #: database behind our back is found (models/vouch.py).
+    vouched: ClassVar[tuple[str, ...]] = ()
     #: Sealed fields that hold free text, blanked when a client's narratives are destroyed and the rest is kept.
     narratives: ClassVar[tuple[str, ...]] = ()
     #: The platform's rows of this table exist for every agency (the template library).

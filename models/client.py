@@ -1,7 +1,7 @@
-"""Clients: who is helped, in which state the case is, who is assigned, and what needs attention next."""
+"""Clients: who is helped, in which state the case is, and what needs attention next."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models import search_index
+from models import assignment, cover, search_index
 from models.access import Reach
+from models.assignment import NO_REVIEW, Assignment
 from models.base import (
     BYTES,
     ID,
@@ -26,15 +27,11 @@ from models.base import (
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.rows import Insert, Query, Sight
-from models.user import must_work_here
 from models.vault.keys import CANARY
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
-
-#: The attention date of a client with no review scheduled: sorts after every real one.
-NO_REVIEW = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class ClientStatus(StrEnum):
@@ -52,6 +49,7 @@ class Client(AgencyRecord, table=True):
     __tablename__ = "clients"
     subject_column: ClassVar[str] = "id"
     narratives: ClassVar[tuple[str, ...]] = ("closing_reason",)
+    vouched: ClassVar[tuple[str, ...]] = ("restricted",)
     __table_args__ = (
         sa.CheckConstraint("seal_rev > 0", name="sealed"),  # never unsealed: an emptied row must not pass for a new one
         sa.Index("ix_clients_attention", "agency_id", "attention_at", "id"),
@@ -73,6 +71,7 @@ class Client(AgencyRecord, table=True):
     closing_reason = Sealed[str]()
     status: ClientStatus = Field(default=ClientStatus.OPEN, sa_type=choice(ClientStatus))
     restricted: bool = False
+    restricted_by_id: UUID | None = id_field(default=None)
     opened_on: date
     created_at: datetime = instant_field()
     closed_at: datetime | None = instant_field(default=None)
@@ -86,6 +85,8 @@ class Client(AgencyRecord, table=True):
         client_id = cls._keep(db, "client", values)
         if db.reach is Reach.ASSIGNED:
             Assignment.begin(db, client_id, db.actor.id)
+            db.hold(db.actor.id.bytes)
+            cover.settle(db, client_id)
         return client_id
 
     @classmethod
@@ -135,65 +136,27 @@ class Client(AgencyRecord, table=True):
             self.status, self.closed_at, self.closing_reason = ClientStatus.OPEN, None, None
             db.record(Action.CLIENT_REOPENED, self)
 
+    def restrict(self, db: "Workspace") -> None:
+        """From now on only those see her who are assigned to her or cover; the row was claimed. Twice changes nothing.
+        Conflict while nobody is assigned: nobody would see her."""
+        if self.restricted:
+            return
+        if not assignment.holders(assignment.open_of(db, self.id)):
+            raise Conflict("nobody-assigned")
+        self.restricted, self.restricted_by_id = True, db.actor.id
+        db.record(Action.CLIENT_RESTRICTED, self)
 
-class Assignment(ClientRecord, table=True):
-    """Who works with a client, from when until when. Ended rows stay: attribution never changes."""
-
-    __tablename__ = "assignments"
-    __table_args__ = (
-        within("client_id", "clients"),
-        within("user_id", "users"),
-        sa.Index(
-            "uq_assignments_open",
-            "agency_id",
-            "user_id",
-            "client_id",
-            unique=True,
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        ),
-        sa.Index(
-            "ix_assignments_attention",
-            "agency_id",
-            "user_id",
-            "attention_at",
-            "client_id",
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        ),
-        sa.Index("ix_assignments_client", "agency_id", "client_id"),
-    )
-
-    user_id: UUID = id_field()
-    started_at: datetime = instant_field()
-    started_by_id: UUID = id_field()
-    ended_at: datetime | None = instant_field(default=None)
-    ended_by_id: UUID | None = id_field(default=None)
-    attention_at: datetime = instant_field(default=NO_REVIEW)
-    version: int = 1
-
-    @classmethod
-    def begin(cls, db: "Workspace", client_id: UUID, user_id: UUID, attention_at: datetime = NO_REVIEW) -> UUID:
-        """Assign a client to an advocate or supervisor of the agency. Returns the id; twice is a Conflict."""
-        if user_id != db.actor.id:
-            must_work_here(db, user_id, "/user_id")
-        assignment_id = uuid4()
-        row = {
-            "id": assignment_id,
-            "client_id": client_id,
-            "user_id": user_id,
-            "started_at": db.now,
-            "started_by_id": db.actor.id,
-            "attention_at": attention_at,
-        }
-        db.create_many(_ADD_ASSIGNMENT, Action.ASSIGNMENT_STARTED, [row])
-        return assignment_id
-
-    def end(self, db: "Workspace") -> None:
-        """From this request on the advocate no longer sees the client. Doing it twice changes nothing."""
-        if self.ended_at is None:
-            self.ended_at, self.ended_by_id = db.now, db.actor.id
-            db.record(Action.ASSIGNMENT_ENDED, self)
+    def unrestrict(self, db: "Workspace") -> None:
+        """She is seen as any other client again; the row was claimed. Twice changes nothing. Conflict for whoever
+        restricted her: lifting takes a second person."""
+        if not self.restricted:
+            return
+        if self.restricted_by_id == db.actor.id:
+            raise Conflict("own-restriction")
+        self.restricted = False
+        db.record(Action.CLIENT_UNRESTRICTED, self)
+        db.flush()
+        cover.settle(db, self.id)
 
 
 class ExternalId(ClientRecord, table=True):
@@ -248,13 +211,12 @@ class ExternalId(ClientRecord, table=True):
 
 
 _ADD_CLIENT = Insert(Client)
-_ADD_ASSIGNMENT = Insert(Assignment)
 
-_C, _A, _E = columns(Client), columns(Assignment), columns(ExternalId)
+_C, _E = columns(Client), columns(ExternalId)
 # key_share: checks of foreign keys pass. A plan that is changed twice in a unit has its client checked, after the plan.
 _HERS = _C.id == sa.bindparam("client_id", type_=ID)
 _STATE = Query(sa.select(_C.status).where(_HERS).with_for_update(key_share=True), Sight.ONE_CLIENT)
-_THERE = Query(sa.select(_C.id).where(_HERS).with_for_update(key_share=True))
+_NAMED = Query(sa.select(_C.id).where(_HERS).with_for_update(key_share=True), Sight.NAMED)
 
 
 def clients_of(db: "Workspace", status: Iterable[ClientStatus], most: int, after: UUID | None) -> list[Client]:
@@ -267,13 +229,6 @@ def clients_of(db: "Workspace", status: Iterable[ClientStatus], most: int, after
     return db.all(found)
 
 
-def assignments_of(db: "Workspace", client_id: UUID) -> list[Assignment]:
-    """Who has worked with a client, newest first. NotFound when she is out of sight."""
-    db.must_see(client_id)
-    found = sa.select(Assignment).where(_A.client_id == client_id)
-    return db.all(found.order_by(_A.started_at.desc(), _A.id))
-
-
 def lock(db: "Workspace", client_id: UUID) -> ClientStatus:
     """Hold a client's row until this unit ends, and say how her case stands. NotFound out of sight.
 
@@ -284,13 +239,17 @@ def lock(db: "Workspace", client_id: UUID) -> ClientStatus:
 
 
 def lock_named(db: "Workspace", client_id: UUID) -> None:
-    """The same for verbs that whoever sees no client does by her id alone: legal holds, destruction. Who sees clients
-    sees her, or gets NotFound as for anything out of sight."""
+    """The same for verbs that whoever sees no client does by her id alone: legal holds, destruction, walls. Who sees
+    clients sees her, or gets NotFound as for anything out of sight; and so does whoever a wall keeps from her."""
     if db.reach is not Reach.NONE:
         lock(db, client_id)
-        return
-    with db.blindly():
-        db.one(_THERE, client_id=client_id)
+    else:
+        lock_by_id(db, client_id)
+
+
+def lock_by_id(db: "Workspace", client_id: UUID) -> None:
+    """Hold the row of a client whom the caller may name by id. NotFound when there is none, or a wall between them."""
+    db.one(_NAMED, client_id=client_id)
 
 
 def must_be_open(db: "Workspace", client_id: UUID) -> None:

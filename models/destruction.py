@@ -64,6 +64,7 @@ class Destruction(AgencyRecord, table=True):
 
     __tablename__ = "destructions"
     kept_with_keys: ClassVar[bool] = True
+    names_client: ClassVar[str | None] = "client_id"
     __table_args__ = (
         sa.Index("ix_destructions_client", "agency_id", "client_id"),
         sa.Index("ix_destructions_proposed", "agency_id", "proposed_at", "id"),

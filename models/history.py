@@ -8,8 +8,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models import wall
+from models.assignment import Assignment
 from models.base import MODELS, columns
-from models.client import Assignment
+from models.hidden import walls_in
 from models.ledger.action import Action
 from models.ledger.finding import Wanted, entries
 from models.legal_hold import LegalHold
@@ -17,6 +19,7 @@ from models.plan import Plan
 from models.release import Release
 from models.review import Review
 from models.rows import Query, Sight
+from models.wall import Wall
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 #: Entries of what failed name the ids that were asked for, not the client behind them.
 REFUSED = (Action.ACCESS_DENIED, Action.INTEGRITY_FAILED)
 _PLANS = Query(sa.select(columns(Plan).id), Sight.ONE_CLIENT)
-_NAMED = (Review, Assignment, Release, LegalHold)
+_NAMED = (Review, Assignment, Release, LegalHold, Wall)
 _OTHERS = tuple(Query(sa.select(columns(model).id), Sight.ONE_CLIENT) for model in _NAMED)
 PARTS = 0xFFFF  # a plan's sections and items carry its id, and their number in the last two bytes (models/checklist.py)
 AT_ONCE = 100
@@ -36,7 +39,8 @@ def history(
     """Entries that concern a client, before a number, at most `most`; only those that showed something of hers, if
     so wanted. NotFound when she is out of sight."""
     db.must_see(client_id)
-    found = _concerning(db, client_id, before)
+    about_her = wall.about(db, db.actor.id)
+    found = (entry for entry in _concerning(db, client_id, before) if not about_her & walls_in(entry))
     return list(islice((entry for entry in found if not opened_only or shows(entry)), most))
 
 

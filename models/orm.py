@@ -1,5 +1,6 @@
 """The slow lane: a session of SQLModel rows, one at a time, behind the same walls as the fast lane (models/rows.py)."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -8,8 +9,7 @@ from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.sql.visitors import iterate
 from sqlmodel import Session, SQLModel
 
-from models import rows
-from models.access import Reach
+from models import rows, sight, vouch
 from models.base import ID, AgencyRecord
 from models.vault.sealed import sealed_fields
 
@@ -62,11 +62,7 @@ def _only_table(statement: Any) -> sa.Table | None:
 def _wall(db: "Workspace", table: sa.Table) -> Any:
     """This agency's rows, and of clients' rows those of clients the caller may see."""
     mine = rows.agency_wall(table, sa.literal(db.agency_id, ID))
-    client = rows.client_column(table)
-    if client is None or db.reach is Reach.AGENCY:
-        return mine
-    seen = sa.false() if db.reach is Reach.NONE else rows.sight_of(client, db.agency_id, db.actor.id)
-    return sa.and_(mine, seen)
+    return sa.and_(mine, *rows.in_sight(table, db.reach, sight.Eyes.of(db)))
 
 
 @event.listens_for(Objects, "before_flush")
@@ -82,6 +78,17 @@ def _explain_every_write(session: Session, context: object, instances: object) -
     for row in changed:
         if hasattr(row, "version") and not sa.inspect(row).attrs.version.history.has_changes():
             row.version += 1
+    _vouch(db, [*objects.new, *changed], objects.deleted)
     for row in objects.deleted:
         if sealed_fields(type(row)) and row.seal_rev:
             db.note_digest(str(row.__tablename__), row.id, row.seal_rev, None)
+
+
+def _vouch(db: "Workspace", written: Iterable[Any], deleted: Iterable[Any]) -> None:
+    """What lets somebody in, or no longer does: the entry keeps its digest."""
+    for row in written:
+        if vouch.changed(row):
+            db.note_vouched(str(row.__tablename__), row.id, vouch.values(row))
+    for row in deleted:
+        if row.vouched:
+            db.note_vouched(str(row.__tablename__), row.id, None)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Field
 
+from models.assignment import NO_REVIEW
 from models.base import (
     ID,
     INSTANT,
@@ -24,7 +25,6 @@ from models.base import (
     table_of,
     within,
 )
-from models.client import NO_REVIEW
 from models.errors import Conflict
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query, Sight
@@ -217,6 +217,17 @@ _SCHEDULED = Query(
     .order_by(_R.due_at),
     Sight.ONE_CLIENT,
 )
+_HERS_TO_HOLD = (
+    _R.client_id == sa.bindparam("of", type_=ID, required=True),
+    _R.reviewer_id == sa.bindparam("who", type_=ID, required=True),
+    _R.status == ReviewStatus.SCHEDULED,
+)
+_TO_HOLD = Query(sa.select(_R.id).where(*_HERS_TO_HOLD))
+_PASS_ON = Change(
+    sa.update(table_of(Review))
+    .where(*_HERS_TO_HOLD)
+    .values(reviewer_id=sa.bindparam("to", type_=ID, required=True), version=_R.version + 1)
+)
 _DROP = Change(
     sa.update(table_of(Review))
     .where(_R.id == _REVIEW_ID)
@@ -293,6 +304,16 @@ def settle(db: "Workspace", plan_id: UUID, client_id: UUID) -> None:
     attention = soonest.of_client or NO_REVIEW
     db.change(_SET_CLIENT, client=client_id, at=attention)
     db.change(_SET_ASSIGNMENTS, client=client_id, at=attention)
+
+
+def pass_on(db: "Workspace", client_id: UUID, from_id: UUID, to_id: UUID | None) -> None:
+    """Give the scheduled reviews of a client that somebody was to hold to somebody else, or to nobody. Who held or made
+    earlier ones stays. The client is locked."""
+    with db.blindly():
+        found = [row.id for row in db.rows(_TO_HOLD, of=client_id, who=from_id)]
+    if found:
+        db.change(_PASS_ON, of=client_id, who=from_id, to=to_id)
+        db.note(Action.REVIEW_UPDATED, "reviews", found, client_id, ("reviewer_id",))
 
 
 def reviews_of(

@@ -21,29 +21,30 @@ from pydantic_core import PydanticUndefined
 from sqlalchemy.sql.visitors import iterate
 from sqlmodel import SQLModel
 
+from models import sight, vouch
 from models.access import PLATFORM, Reach
-from models.base import ID, MODELS, model_of, uuid_of
+from models.base import ID, MODELS, model_of, table_of, uuid_of
 from models.errors import KeyMissing, NotFound, SealError
+from models.sight import BOUND
 from models.vault import cells
 from models.vault.sealed import sealed_fields
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
 
-AGENCY = sa.bindparam("agency_id", type_=ID, required=True)
-ACTOR = sa.bindparam("actor_id", type_=ID, required=True)
+AGENCY, ACTOR = BOUND.agency, BOUND.actor
 CLIENT = sa.bindparam("client_id", type_=ID, required=True)
 
 Processor = Callable[[Any], Any] | None
 
 
 class Sight(Enum):
-    """How a Query makes sure that an advocate sees her own clients only."""
+    """How a Query makes sure that nobody is shown a client out of her sight (models/sight.py)."""
 
-    EACH_ROW = "an open assignment must exist for every row"
+    EACH_ROW = "the client of every row must be in sight"
     ONE_CLIENT = "all rows are of :client_id, whose sight is asked once per Workspace"
-    JOINED = "the statement itself joins the caller's open assignments"
-    NAMED = "the caller names a client by id, and is told no more of her than that (holds, destruction)"
+    JOINED = "the statement itself joins the caller's assignments that count now"
+    NAMED = "the caller names a client by id, and is told no more of her than that: no wall may stand between them"
 
 
 @dataclass(frozen=True)
@@ -145,16 +146,19 @@ def agency_wall(table: Any, agency_id: Any) -> Any:
     return mine
 
 
-@cache
-def _assignments() -> Any:
-    return SQLModel.metadata.tables["assignments"].alias("sight")
-
-
-def sight_of(client: Any, agency_id: Any, actor_id: Any) -> Any:
-    """EXISTS an open assignment of the caller to the client: an advocate's whole sight."""
-    a = _assignments()
-    mine = (a.c.agency_id == agency_id, a.c.user_id == actor_id, a.c.client_id == client, a.c.ended_at.is_(None))
-    return sa.exists().where(*mine)
+def in_sight(table: Any, reach: Reach, eyes: sight.Eyes, how: Sight = Sight.EACH_ROW) -> list[Any]:
+    """What of a table exists for these eyes, beyond the agency's wall: conditions that must all hold."""
+    model, client = model_of(table), client_column(table)
+    asked: list[Any] = []
+    if model.kept_from is not None and reach is not Reach.EVERYTHING:
+        asked.append(table.c[model.kept_from] != eyes.actor)
+    if model.names_client is not None:
+        asked.append(sight.known(table, reach, eyes))
+    if client is not None and how is Sight.EACH_ROW:
+        asked.append(sight.seen(table, client, reach, eyes))
+    elif client is not None and how is Sight.NAMED:
+        asked.append(sight.nameable(client, reach, eyes))
+    return [condition for condition in asked if condition is not None]
 
 
 @cache
@@ -178,11 +182,14 @@ def _walled_tables(statement: Any) -> list[tuple[Any, bool]]:
 class Query:
     """A SELECT built once; its result is a list of named tuples."""
 
-    def __init__(self, statement: Any, sight: Sight = Sight.EACH_ROW, *, closed: bool = False) -> None:
-        """`closed`: rows come as the driver gives them, cells unopened and ids as 16 bytes (for models/search.py)."""
+    def __init__(
+        self, statement: Any, sight: Sight = Sight.EACH_ROW, *, closed: bool = False, where: Any | None = None
+    ) -> None:
+        """`closed`: rows come as the driver gives them, cells unopened and ids as 16 bytes (for models/search.py).
+        `where`: one more condition, which reads other tables in an EXISTS of its own and holds them to the agency."""
         names = tuple(statement.selected_columns.keys())
         self._width = len(names)
-        self._sight, self._closed = sight, closed
+        self._sight, self._closed, self._where = sight, closed, where
         self._statement, self._sealed = (statement, ()) if closed else _with_bindings(statement)
         fields = [n.removesuffix("_sealed") for n in names]
         row = namedtuple("Row", fields)  # type: ignore[misc]  # noqa: PYI024 - names known at run time
@@ -195,7 +202,7 @@ class Query:
         if self._sight is Sight.ONE_CLIENT:
             db.must_see(params["client_id"])
         compiled = self._variants.get((db.dialect.name, db.reach)) or self._variant(db)
-        found = compiled.execute(db.driver, params | {"agency_id": db.agency_id, "actor_id": db.actor.id}).fetchall()
+        found = compiled.execute(db.driver, params | sight.bound_to(db)).fetchall()
         if not found or self._closed:
             return list(found)
         columns: list[Any] = list(zip(*found, strict=True))
@@ -217,10 +224,9 @@ class Query:
             client = client_column(table)
             if client is not None and self._sight is Sight.ONE_CLIENT:
                 statement = statement.where(sa.or_(client == CLIENT, *absent))
-            elif client is not None and reach is not Reach.AGENCY and self._sight is Sight.EACH_ROW:
-                seen = sa.false() if reach is Reach.NONE else sight_of(client, AGENCY, ACTOR)
-                statement = statement.where(sa.or_(seen, *absent))
-        return statement
+            for condition in in_sight(table, reach, BOUND, self._sight):
+                statement = statement.where(sa.or_(condition, *absent))
+        return statement if self._where is None else statement.where(self._where)
 
 
 @dataclass(frozen=True)
@@ -290,25 +296,38 @@ class Change:
     def __init__(self, statement: Any) -> None:
         self.table: sa.Table = statement.table
         self._statement = statement.where(self.table.c.agency_id == AGENCY)
-        model = MODELS.get(self.table.name)
-        self._ends_sealed = isinstance(statement, sa.Delete) and model is not None and bool(sealed_fields(model))
-        if self._ends_sealed:
-            self._statement = self._statement.returning(self.table.c.id, self.table.c.seal_rev)
+        model, ends = MODELS.get(self.table.name), isinstance(statement, sa.Delete)
+        self._ends_sealed = ends and model is not None and bool(sealed_fields(model))
+        self._vouched = vouch.touched(model, statement)
+        self._ends = ends
+        if self._ends_sealed or self._vouched:
+            shown = [table_of(cast(Any, model)).c[name] for name in ("id", *self._vouched)]
+            if self._ends_sealed:
+                shown.append(self.table.c.seal_rev)
+            self._readers = tuple(column.type for column in shown)
+            self._statement = self._statement.returning(*(sa.column(c.name, c.type) for c in shown))
         self._compiled: dict[str, _Compiled] = {}
 
     def run(self, db: "Workspace", params: dict[str, Any]) -> int:
         """Number of rows changed."""
         done = self._execute(db, params)
-        if not self._ends_sealed:
+        if not (self._ends_sealed or self._vouched):
             changed: int = done.rowcount
             return changed
-        gone = done.fetchall()  # sealed rows: the ledger has to say that they are no more, or they seem to be missing
-        for raw, seal_rev in (row for row in gone if row[1]):
-            db.note_digest(self.table.name, uuid_of(raw), seal_rev, None)
-        return len(gone)
+        found = done.fetchall()  # the ledger has to say that sealed rows are no more, and what vouched ones are now
+        read = [_reader(kind, db.dialect) for kind in self._readers]
+        for raw in found:
+            row_id, *shown = (value if r is None else r(value) for r, value in zip(read, raw, strict=True))
+            if self._ends_sealed and shown[-1]:
+                db.note_digest(self.table.name, row_id, shown[-1], None)
+            if self._vouched:
+                values = None if self._ends else dict(zip(self._vouched, shown, strict=False))
+                db.note_vouched(self.table.name, row_id, values)
+        return len(found)
 
     def read(self, db: "Workspace", params: dict[str, Any]) -> tuple[Any, ...]:
         """What RETURNING names, numbers and texts only, of the one row changed. NotFound when none was."""
+        self._must_be_free()
         found: list[tuple[Any, ...]] = self._execute(db, params).fetchall()
         if not found:
             raise NotFound
@@ -316,12 +335,18 @@ class Change:
 
     def send(self, db: "Workspace", params: dict[str, Any]) -> Any:
         """The driver's cursor, for whoever looks at it after `together()`."""
+        self._must_be_free()
         return self._execute(db, params)
 
     def run_many(self, db: "Workspace", params: Sequence[dict[str, Any]]) -> None:
         """The same statement for many rows, in as few messages as the driver can."""
+        self._must_be_free()
         compiled = self._for(db)
         db.driver.cursor().executemany(compiled.sql, compiled.many(params, {"agency_id": db.agency_id}))
+
+    def _must_be_free(self) -> None:
+        if self._vouched:
+            raise TypeError(f"{self.table.name}: what lets somebody in changes through run(), which tells the ledger")
 
     def _execute(self, db: "Workspace", params: dict[str, Any]) -> Any:
         return self._for(db).execute(db.driver, params | {"agency_id": db.agency_id})
@@ -339,7 +364,7 @@ class Insert:
     def __init__(self, model: type[Any], *, unless_there: bool = False) -> None:
         """`unless_there`: a row whose primary key exists is left as it is, and not counted."""
         self.table: sa.Table = model.__table__
-        self._sealed = sealed_fields(model)
+        self._sealed, self._vouched = sealed_fields(model), model.vouched
         fields = model.model_fields
         plain = {c.name: fields[c.name] for c in self.table.c}
         self._defaults = {
@@ -361,12 +386,15 @@ class Insert:
             alike.setdefault(tuple(row), []).append(row)
         inserted = 0
         for names, group in alike.items():
-            arguments = compiled.many(self._whole(db, names, group), {"agency_id": db.agency_id})
+            whole = self._whole(db, names, group)
+            arguments = compiled.many(whole, {"agency_id": db.agency_id})
             if len(arguments) == 1:
                 inserted += db.driver.execute(compiled.sql, arguments[0]).rowcount
             else:
                 db.driver.cursor().executemany(compiled.sql, arguments)
                 inserted += len(arguments)
+            for row in whole if self._vouched else ():
+                db.note_vouched(self.table.name, row["id"], self._defaults | row)
         return inserted
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:

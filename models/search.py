@@ -100,7 +100,7 @@ class Search:
         """Who has exactly this full name, by the agency's index; None when nobody, or there is no index. Asked only
         for people who see every client: for others its time would tell of clients they do not see."""
         name = search_index.indexed(self.wanted.whole)
-        if db.reach is not Reach.AGENCY or not name or (index := search_index.ready(db)) is None:
+        if db.reach < Reach.AGENCY or not name or (index := search_index.ready(db)) is None:
             return None
         bucket = search_index.bucket_of(db, index.version, index.bits, name)
         looked = self._look_at(db, db.rows(_IN_BUCKET, of_version=index.version, of_bucket=bucket))

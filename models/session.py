@@ -183,7 +183,7 @@ def place_of(ip: str | None) -> str | None:
 _N, _U, _T = columns(SignInSession), columns(User), columns(KeyTurn)
 _WHO = Query(
     sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _N.factor_at, _N.must_enrol)
-    .add_columns(_U.roles, _U.status, _U.must_change_password, _T.turn)
+    .add_columns(_U.roles, _U.status, _U.must_change_password, _U.team_id, _T.turn)
     .join_from(table_of(SignInSession), table_of(User), sa.and_(_U.agency_id == _N.agency_id, _U.id == _N.user_id))
     .join(table_of(KeyTurn), _T.agency_id == _N.agency_id)
     .where(_N.id == sa.bindparam("session_id", required=True))
@@ -208,6 +208,7 @@ def actor_of(db: "Workspace", session_id: UUID, user_id: UUID) -> Actor:
         must_change_password=bool(row.must_change_password),
         must_enrol=bool(row.must_enrol),
         factor_at=row.factor_at,
+        team_id=row.team_id,
     )
 
 

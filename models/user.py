@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.access import MAY_GRANT, PLATFORM, Kind, Role
-from models.base import BYTES, ID, AgencyRecord, choice, columns, instant_field, sealed_column, within
+from models.access import MAY_GRANT, PLATFORM, Actor, Kind, Role
+from models.base import BYTES, ID, AgencyRecord, choice, columns, id_field, instant_field, sealed_column, within
 from models.errors import Conflict, Fault, Forbidden, Invalid
 from models.ledger.action import Action
 from models.rows import Query
@@ -44,6 +44,7 @@ class User(AgencyRecord, table=True):
     """A person on the staff. Several roles are joined with '+', alphabetically."""
 
     __tablename__ = "users"
+    vouched: ClassVar[tuple[str, ...]] = ("roles", "status", "password_hash", "must_change_password", "team_id")
     __table_args__ = (sa.CheckConstraint("seal_rev > 0", name="sealed"),)
 
     email_sealed: bytes | None = sealed_column()
@@ -57,6 +58,7 @@ class User(AgencyRecord, table=True):
     must_change_password: bool = False
     password_changed_at: datetime = instant_field()
     created_at: datetime = instant_field()
+    team_id: UUID | None = id_field(default=None)
     version: int = 1
     seal_rev: int = 0
 
@@ -102,8 +104,10 @@ class User(AgencyRecord, table=True):
         return user
 
     def change(self, db: "Workspace", *, roles: Iterable[Role] | None = None, **changes: Any) -> None:
-        """Change display name, language or roles; the row was claimed. Nobody changes her own roles, or gives those she
-        may not give."""
+        """Change display name, language, team or roles; the row was claimed. Nobody changes her own roles, gives those
+        she may not give, or leaves the team that bounds what she sees."""
+        if "team_id" in changes and self.id == db.actor.id:
+            raise Conflict("own-role")
         if roles is not None:
             if self.id == db.actor.id:
                 raise Conflict("own-role")
@@ -165,7 +169,7 @@ def roles_of(text: str) -> frozenset[Role]:
 _S, _U = columns(SignIn), columns(User)
 _BY_TAG = Query(sa.select(_S.agency_id, _S.id).where(_S.email_tag == sa.bindparam("tag", required=True)))
 _CREDENTIALS = Query(
-    sa.select(_U.id, _U.status, _U.password_hash, _U.roles, _U.must_change_password).where(
+    sa.select(_U.id, _U.status, _U.password_hash, _U.roles, _U.must_change_password, _U.team_id).where(
         _U.id == sa.bindparam("user_id", required=True)
     )
 )
@@ -184,6 +188,18 @@ def must_work_here(db: "Workspace", user_id: UUID, pointer: str, roles: Iterable
         raise Invalid(Fault(pointer, "unknown-user", "There is no such person at this agency."))
     if found[0].status is not UserStatus.ACTIVE or not roles_of(found[0].roles) & frozenset(roles):
         raise Invalid(Fault(pointer, "takes-no-clients", "This person is not an active advocate or supervisor."))
+
+
+def must_be_here(db: "Workspace", user_id: UUID, pointer: str) -> None:
+    """Invalid unless the id is of a person of this agency, suspended or not."""
+    if not db.rows(_CREDENTIALS, user_id=user_id):
+        raise Invalid(Fault(pointer, "unknown-user", "There is no such person at this agency."))
+
+
+def actor_for(db: "Workspace", user_id: UUID) -> Actor:
+    """The person of this agency as somebody who could ask: for questions about what she would see."""
+    row = db.one(_CREDENTIALS, user_id=user_id)
+    return Actor(db.agency_id, user_id, roles=roles_of(row.roles), team_id=row.team_id)
 
 
 def users_of(db: "Workspace", status: Iterable[UserStatus], most: int, after: UUID | None) -> list[User]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import rows
+from models import rows, vouch
 from models.access import Actor, Kind, Permission, Reach
 from models.base import AgencyRecord, columns, model_of, uuid_of
 from models.errors import DomainError, Forbidden, NotFound, SealError, Stale, TooManyClients
@@ -70,7 +70,7 @@ class Workspace:
             raise Forbidden
         self.actor = actor
         if permission is None:
-            self.reach = Reach.AGENCY if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
+            self.reach = Reach.EVERYTHING if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
             return
         if not actor.may(permission):
             if actor.must_enrol and not actor.must_change_password:
@@ -84,11 +84,31 @@ class Workspace:
     def blindly(self) -> Iterator[None]:
         """Within, the agency's rows are found whoever asks: for work on rows that nobody is shown, such as destroying
         them or sealing them anew. Opening a field for the caller is refused."""
-        before, self.reach, self._blind = self.reach, Reach.AGENCY, True
+        before, self.reach, self._blind = (self.reach, self._blind), Reach.EVERYTHING, True
         try:
             yield
         finally:
-            self.reach, self._blind = before, False
+            self.reach, self._blind = before
+
+    def would_see(self, other: Actor, permission: Permission, client_id: UUID) -> bool:
+        """Whether somebody else, with a permission of hers, would see a client: by the same rules, with her eyes."""
+        before = self.actor, self.reach
+        self.actor, self.reach = other, other.reach(permission)
+        try:
+            return bool(rows.client_in_sight().run(self, {"client_id": client_id}))
+        finally:
+            self.actor, self.reach = before
+
+    def beyond(self, work: "Callable[[Workspace], object]") -> None:
+        """Do what reaches beyond the caller's sight as the machinery, in this transaction, with an entry of its own:
+        her entry names nobody she must not know of. The last thing a verb does."""
+        other = Workspace(self.connection, self.agency_id, self.origin, self.vault, self.watch)
+        other.become(Actor.system(self.agency_id))
+        other.now = self.now
+        work(other)
+        other.finish()
+        other.abandon()
+        self.once_kept(other.kept)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -130,7 +150,8 @@ class Workspace:
         """NotFound unless the client is in sight; asked once per Workspace and client."""
         if client_id not in self._seen:
             self.one(rows.client_in_sight(), client_id=client_id)
-            self._seen.add(client_id)
+            if not self._blind:
+                self._seen.add(client_id)
 
     def saw(self, client_id: UUID) -> None:
         """A walled query of this Workspace just returned a row of this client: she is in sight."""
@@ -230,6 +251,15 @@ class Workspace:
     def note_digest(self, table: str, row_id: UUID, rev: int, digest: str | None) -> None:
         """Remember a sealed row's digest for the entry; None when the row is gone."""
         self._digests.append({"t": table, "id": str(row_id), "rev": rev, "digest": digest})
+
+    def spoken_of(self) -> set[tuple[str, str]]:
+        """The rows (table, id) whose digests this unit's entry holds."""
+        return {(row["t"], row["id"]) for row in self._digests}
+
+    def note_vouched(self, table: str, row_id: UUID, values: dict[str, Any] | None) -> None:
+        """Remember the digest of what in a row lets somebody in; None when the row is gone."""
+        name, digest = vouch.said(table, row_id, values)
+        self.note_digest(name, row_id, 0, digest)
 
     def delete(self, row: AgencyRecord) -> None:
         """Delete a claimed row; `record` must say why, as for any change."""

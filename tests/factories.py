@@ -18,6 +18,7 @@ from fastapi.routing import iter_route_contexts
 from api.gate import Gate
 from models import factor
 from models.access import GRANTS, PLATFORM, RELEASED, Actor, Kind, Permission, Role, Scope
+from models.cover import Cover
 from models.destruction import Destruction, DestructionReason, Extent
 from models.factor import Factor
 from models.factor_reset import FactorReset, close_open
@@ -29,6 +30,9 @@ from models.notice import NoticeKind, tell
 from models.password_reset import request
 from models.session import SignInSession
 from models.setup import SetupLink
+from models.team import Team
+from models.user import User
+from models.wall import Wall
 from models.workspace import Workspace
 from tests import oidc
 from tests.conftest import Api
@@ -40,6 +44,7 @@ from tests.world import PASSWORD, PEOPLE, TEMPLATE, World
 OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "release_id", "review_id", "assignment_id"})
 #: Whose second factor stays set up, once it was: nobody signs in as her with a password alone.
 ENROLS = "sol"
+OF_CLIENTS |= {"wall_id"}
 NEW_PASSWORD = "seven gulls over the long pier"
 
 
@@ -230,8 +235,36 @@ def _lay_to_rest(scene: Scene) -> None:
     proposal = transact(first, lambda db: Destruction.propose(db, client_id, *asked, urgent=False))
     transact(second, lambda db: db.claim(Destruction, proposal).withdraw(db))
     scene.ids |= {"hold_id": str(hold_id), "destruction_id": str(proposal)}
+    kept_out = transact(first, _newcomer)
+    wall = transact(first, lambda db: _past_wall(db, client_id, kept_out, scene.words("a cousin")))
+    scene.ids |= {"wall_id": str(wall)}
+    team = transact(first, lambda db: Team.form(db, "North").id)
+    cover, absent, by = transact(Actor.system(person.agency_id), _past_cover)
+    scene.ids |= {"absent_id": str(absent), "by_id": str(by)}
+    scene.ids |= {"team_id": str(team), "cover_id": str(cover)}
     _release(scene)
     scene.made(scene.api.put(scene.who, f"/v1/releases/{scene.ids['release_id']}/revocation", {"how": "oral"}))
+
+
+def _past_wall(db: Workspace, client_id: UUID, user_id: UUID, reason: str) -> UUID:
+    """Proposed about somebody who is none of those the tests ask as, and withdrawn."""
+    wall_id = Wall.propose(db, client_id, user_id, reason)
+    Wall.withdraw(db, wall_id)
+    return wall_id
+
+
+def _newcomer(db: Workspace) -> UUID:
+    """An advocate whom no test asks as, and who has no clients."""
+    email = f"{uuid4().hex}@nowhere.example"
+    return User.hire(db, email, "New", [Role.ADVOCATE], "no hash", must_change_password=True).id
+
+
+def _past_cover(db: Workspace) -> tuple[UUID, UUID, UUID]:
+    """Ended, and between people who have no clients; and who they are."""
+    absent, by = _newcomer(db), _newcomer(db)
+    cover_id = Cover.begin(db, absent, by, db.now, db.now + timedelta(days=1))
+    Cover.end(db, cover_id)
+    return cover_id, absent, by
 
 
 def soon(days: int = 3) -> str:
@@ -416,6 +449,53 @@ def _destroy(scene: Scene, what: str = "everything") -> dict[str, Any]:
 def _proposed(scene: Scene) -> None:
     made = scene.api.post("sol", f"/v1/clients/{scene.ids['client_id']}/destruction", _destroy(scene))
     scene.ids["destruction_id"] = scene.made(made)["id"]
+
+
+def _second(scene: Scene, who: str = "ben") -> None:
+    """Somebody else is assigned to the client too."""
+    user_id = str(scene.api.world.people[who].actor.id)
+    scene.made(scene.api.post("sol", f"/v1/clients/{scene.ids['client_id']}/assignments", {"user_id": user_id}))
+
+
+def _restricted(scene: Scene) -> None:
+    """By somebody who is assigned to her too: the other one may lift it."""
+    _second(scene)
+    scene.made(scene.api.put("ben", f"/v1/clients/{scene.ids['client_id']}/restriction"))
+
+
+def _wall(scene: Scene) -> dict[str, Any]:
+    user_id = str(scene.api.world.people["ben"].actor.id)
+    return {"client_id": scene.ids["client_id"], "user_id": user_id, "reason": scene.words("a cousin")}
+
+
+def _walled(scene: Scene, *, standing: bool = True, lifting: bool = False) -> None:
+    """A wall that ada proposed and sol set up."""
+    scene.ids["wall_id"] = scene.made(scene.api.post("sol", "/v1/walls", _wall(scene)))["id"]
+    if standing:
+        scene.made(scene.api.put("ada", f"/v1/walls/{scene.ids['wall_id']}/approval"))
+    if lifting:
+        scene.made(scene.api.put("sol", f"/v1/walls/{scene.ids['wall_id']}/lifting"))
+
+
+def _team(scene: Scene) -> None:
+    scene.ids["team_id"] = scene.made(scene.api.post("ada", "/v1/teams", {"name": scene.words("East")}))["id"]
+
+
+def _cover(scene: Scene) -> dict[str, Any]:
+    return {"absent_id": scene.ids["absent_id"], "by_id": scene.ids["by_id"], "ends_at": soon(14)}
+
+
+def _covered(scene: Scene) -> None:
+    scene.ids["cover_id"] = scene.made(scene.api.post("sol", "/v1/covers", _cover(scene)))["id"]
+
+
+def _to_ben(scene: Scene) -> dict[str, Any]:
+    return {"to_user_id": str(scene.api.world.people["ben"].actor.id)}
+
+
+def _anas(scene: Scene) -> None:
+    """A caseload to hand over."""
+    scene.ids["user_id"] = str(scene.api.world.people["ana"].actor.id)
 
 
 def _suspend(scene: Scene) -> None:
@@ -616,7 +696,28 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /v1/clients/{client_id}/closure": Recipe(before=_close_client),
     "GET /v1/clients/{client_id}/assignments": Recipe(),
     "POST /v1/clients/{client_id}/assignments": Recipe(lambda s: {"user_id": s.ids["user_id"]}),
-    "DELETE /v1/assignments/{assignment_id}": Recipe(),
+    "DELETE /v1/assignments/{assignment_id}": Recipe(before=_second),
+    "PUT /v1/clients/{client_id}/restriction": Recipe(),
+    "DELETE /v1/clients/{client_id}/restriction": Recipe(before=_restricted),
+    "PUT /v1/clients/{client_id}/own-wall": Recipe(),
+    "PUT /v1/clients/{client_id}/handover": Recipe(_to_ben),
+    "PUT /v1/users/{user_id}/caseload-handover": Recipe(_to_ben, _anas),
+    "GET /v1/unattended-clients": Recipe(),
+    "GET /v1/walls": Recipe(),
+    "POST /v1/walls": Recipe(_wall),
+    "GET /v1/walls/{wall_id}": Recipe(before=_walled, who="sol"),
+    "DELETE /v1/walls/{wall_id}": Recipe(before=lambda s: _walled(s, standing=False), who="sol"),
+    "PUT /v1/walls/{wall_id}/approval": Recipe(before=lambda s: _walled(s, standing=False), who="ada"),
+    "PUT /v1/walls/{wall_id}/lifting": Recipe(before=_walled, who="sol"),
+    "PUT /v1/walls/{wall_id}/lifting/approval": Recipe(before=lambda s: _walled(s, lifting=True), who="ada"),
+    "GET /v1/covers": Recipe(who="sol"),
+    "POST /v1/covers": Recipe(_cover, who="sol"),
+    "GET /v1/covers/{cover_id}": Recipe(before=_covered, who="sol"),
+    "DELETE /v1/covers/{cover_id}": Recipe(before=_covered, who="sol"),
+    "GET /v1/teams": Recipe(),
+    "POST /v1/teams": Recipe(lambda s: {"name": s.words("East side")}),
+    "PATCH /v1/teams/{team_id}": Recipe(lambda s: {"name": s.words("West side")}, _team),
+    "DELETE /v1/teams/{team_id}": Recipe(before=_team),
     "GET /v1/caseload": Recipe(),
     "POST /v1/clients/{client_id}/plans": Recipe(lambda s: {"template_id": str(TEMPLATE), "sections": ["home"]}),
     "GET /v1/clients/{client_id}/plans": Recipe(),

@@ -11,7 +11,7 @@ from api.cli.say import FOUND, OK, PROGRAM, USAGE, Answer, Trouble, bar, write_p
 from api.sinks import opened as opened_sink
 from models.access import PLATFORM
 from models.errors import NotFound
-from models.ledger import book, checkpoint, offline
+from models.ledger import book, checkpoint, offline, state
 from models.ledger.action import Action
 from models.ledger.book import Verdict
 from models.ledger.export import export as write_export
@@ -89,6 +89,15 @@ def _spoken(one: dict[str, Any]) -> list[str]:
     found = f"{len(one['faults'])} faults" if one["faults"] else f"sound (root {one['root'][:16]}…)"
     more = [*(f"  fault: {f}" for f in one["faults"]), *(f"  remark: {r}" for r in one["remarks"])]
     return [f"{name}: {one['size']} entries, {found}", *more]
+
+
+def vouch(agency: str | None) -> Answer:
+    """Whoever runs this stands for the rows: from here on the ledgers know what each one grants."""
+    with open_house() as house:
+        wanted = _wanted(house, agency)
+        told = {str(agency_id): state.vouch_for_all(partial(house.within, agency_id)) for agency_id in wanted}
+    line = f"The ledgers say what {sum(told.values())} rows grant; a change they do not tell of is found from now on."
+    return Answer({"vouched": told}, [line])
 
 
 def sign(agency: str | None) -> Answer:

@@ -1,5 +1,9 @@
 """The database's shape: bringing it up to this code, and comparing it."""
 
+from functools import partial
+
+import sqlalchemy as sa
+
 import migrations
 from api.cli.embedded import EmbeddedFile
 from api.cli.house import engine_of, must_fit, opened
@@ -8,6 +12,10 @@ from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.keys import CHECKPOINT, lacks_checkpoint_key, make_checkpoint_key, open_vault
 from api.settings import Settings
 from migrations import Fit
+from models.access import PLATFORM, Actor, Kind
+from models.agency import agency_ids
+from models.database import Database
+from models.ledger import state
 
 
 def upgrade() -> Answer:
@@ -27,8 +35,24 @@ def migrate(settings: Settings) -> dict[str, list[str]]:
     with opened(settings.owner_url(), vault) as database:
         if migrations.fit(database.engine) is Fit.AHEAD:
             must_fit(database.engine)
+        older = _older_than_vouching(database.engine)
         migrations.upgrade(database.engine)
+        if older:
+            vouch_for_all(database)
         return {"added": load_into(database, settings.content_dir).added, "made": made}
+
+
+def _older_than_vouching(engine: sa.Engine) -> bool:
+    """Whether there are agencies whose ledgers never said who may see what."""
+    there = sa.inspect(engine)
+    return there.has_table("agencies") and not there.has_table("walls")
+
+
+def vouch_for_all(database: Database) -> int:
+    """Have every agency's ledger say who may see what, as it stands. Returns how many rows that were."""
+    command = partial(Actor.system, kind=Kind.COMMAND)
+    ids = database.transact(command(PLATFORM), agency_ids)
+    return sum(state.vouch_for_all(partial(database.transact, command(agency_id))) for agency_id in ids)
 
 
 def made_line(made: str) -> str:

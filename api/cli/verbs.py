@@ -88,6 +88,14 @@ def doctor(as_json: Json = False) -> int:
 
 
 @app.command()
+def access(as_json: Json = False) -> int:
+    """Who may do what: every permission, every role, and which clients each sees (docs/access.md)."""
+    from api.cli import access as it
+
+    return finish(it.show, as_json=as_json)
+
+
+@app.command()
 def openapi(as_json: Json = False) -> int:
     """Print the OpenAPI document (JSON in any case)."""
     from api.cli import upkeep as it
@@ -484,6 +492,14 @@ def audit_checkpoint(agency: Agency = None, as_json: Json = False) -> int:
     from api.cli import ledger as it
 
     return finish(lambda: it.sign(agency), as_json=as_json)
+
+
+@audit.command("vouch")
+def audit_vouch(agency: Agency = None, as_json: Json = False) -> int:
+    """Have the ledgers say who may see what, as the rows stand now; look at what `verify --state` says first."""
+    from api.cli import ledger as it
+
+    return finish(lambda: it.vouch(agency), as_json=as_json)
 
 
 @audit.command("prove")

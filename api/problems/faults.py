@@ -15,6 +15,14 @@ _OURS: dict[str, tuple[str, str]] = {
         "Something in this text does not follow the rules for templates.",
         "Algo en este texto no sigue las reglas de las plantillas.",
     ),
+    "cover-times": (
+        "A cover begins today or later and lasts 60 days at most.",
+        "Una suplencia empieza hoy o después y dura como máximo 60 días.",
+    ),
+    "covers-herself": (
+        "Somebody else has to look after her clients.",
+        "Tiene que ocuparse de sus casos otra persona.",
+    ),
     "current-version": (
         "Somebody changed this in the meantime.[ It is now at version {limit}.]",
         "Alguien lo cambió mientras tanto.[ Ahora está en la versión {limit}.]",
@@ -30,6 +38,10 @@ _OURS: dict[str, tuple[str, str]] = {
     "day-range": (
         "A day lies between the years 1900 and 2200.",
         "Un día tiene que estar entre los años 1900 y 2200.",
+    ),
+    "does-not-see-client": (
+        "This person does not work with this client. Choose somebody who does.",
+        "Esta persona no trabaja con este caso. Elija a alguien que sí.",
     ),
     "idempotency-key-form": (
         "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without spaces.",
@@ -82,6 +94,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "A client needs an alias or a legal name. One of the two is enough.",
         "Hace falta un alias o un nombre legal. Con uno de los dos basta.",
     ),
+    "not-assigned": (
+        "This person is not assigned to this client.",
+        "Esta persona no tiene asignado este caso.",
+    ),
     "one-proof": (
         "Send either `totp_code` or `recovery_code`.",
         "Envíe `totp_code` o `recovery_code`, uno de los dos.",
@@ -127,6 +143,14 @@ _OURS: dict[str, tuple[str, str]] = {
     "release-too-long": (
         "A release lasts a year from the day it was signed at most. Choose an earlier end.",
         "Una autorización dura como máximo un año desde el día en que se firmó. Elija un fin anterior.",
+    ),
+    "same-person": (
+        "She cannot be handed to whom she is taken from.",
+        "El caso no puede pasar a la misma persona que lo entrega.",
+    ),
+    "several-assigned": (
+        "Several people are assigned to this client. Say who hands her over.",
+        "Varias personas tienen asignado este caso. Diga quién lo entrega.",
     ),
     "secret-too-long": (
         "A secret lasts a year at most. Choose an earlier end.",
@@ -174,6 +198,10 @@ _OURS: dict[str, tuple[str, str]] = {
     "unknown-section": (
         "There is no such section here.",
         "Aquí no existe esa sección.",
+    ),
+    "unknown-team": (
+        "There is no such team at this agency.",
+        "No hay tal equipo en esta organización.",
     ),
     "unknown-template": (
         "There is no such template.",

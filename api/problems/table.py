@@ -67,6 +67,7 @@ _TEMPLATE = "/v1/templates/6e5d4c3b-2a19-4f8e-9d7c-6b5a49382716"
 _DESTRUCTION = "/v1/destructions/0c9d8e7f-6a5b-4c3d-9e2f-1a0b9c8d7e6f"
 _HOLD = "/v1/legal-holds/4e3d2c1b-0a9f-4e8d-b7c6-5a4b3c2d1e0f"
 _RESET = "/v1/second-factor-resets/2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e"
+_WALL = "/v1/walls/9b8a7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d"
 _USER = "/v1/users/1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 
 # -- 400: what was sent cannot be read ---------------------------------------------------------------------------------
@@ -551,6 +552,24 @@ _problem(
 
 _problem(
     409,
+    "assigned-already",
+    ("She is assigned to this client already", "Ya tiene asignado este caso"),
+    (
+        "This person works with this client already, so nothing was changed.",
+        "Esta persona ya trabaja con este caso; no se cambió nada.",
+    ),
+    (
+        "A cover was asked for somebody who sees the client anyway.",
+        "Se pidió una suplencia para alguien que ya ve el caso.",
+    ),
+    (
+        "End what there is first if she is to see the client for a while only.",
+        "Termine primero lo que hay si solo debe ver el caso por un tiempo.",
+    ),
+    request=f"POST {_CLIENT}/assignments",
+)
+_problem(
+    409,
     "conflict",
     ("Not possible as things stand", "No es posible tal como están las cosas"),
     (
@@ -620,6 +639,24 @@ _problem(
         f"DELETE {_CLIENT[:11]}/{{id}}/closure lo reabre; después envíe la solicitud otra vez.",
     ),
     request=f"POST {_CLIENT}/plans",
+)
+_problem(
+    409,
+    "cover-there",
+    ("She covers for her already", "Ya la suple"),
+    (
+        "This person covers for that colleague at that time already.",
+        "Esta persona ya suple a esa colega en ese tiempo.",
+    ),
+    (
+        "Two covers of the same two people would overlap.",
+        "Dos suplencias de las mismas dos personas se superpondrían.",
+    ),
+    (
+        "End the other cover, or choose another time.",
+        "Termine la otra suplencia o elija otro tiempo.",
+    ),
+    request="POST /v1/covers",
 )
 _problem(
     409,
@@ -831,6 +868,42 @@ _problem(
 )
 _problem(
     409,
+    "kept-from-client",
+    ("This person is kept from this client", "Esta persona no debe ver este caso"),
+    (
+        "This person cannot be assigned to this client, and must not learn why. Choose another.",
+        "A esta persona no se le puede asignar este caso, y no debe saber por qué. Elija a otra.",
+    ),
+    (
+        "A wall stands between the two: GET /v1/walls shows it to supervisors and agency admins.",
+        "Hay un muro entre las dos: GET /v1/walls lo muestra a quienes supervisan y administran.",
+    ),
+    (
+        "Choose somebody else. If the wall is over, two people lift it.",
+        "Elija a otra persona. Si el muro ya no hace falta, lo levantan dos personas.",
+    ),
+    request=f"POST {_CLIENT}/assignments",
+)
+_problem(
+    409,
+    "last-assignment",
+    ("Nobody would be left with this case", "Nadie se quedaría con este caso"),
+    (
+        "This is the last assignment of an open case. Hand the client over, or say leave_unassigned=true.",
+        "Es la última asignación de un caso abierto. Transfiera el caso o diga leave_unassigned=true.",
+    ),
+    (
+        "A case that is nobody's is looked at by nobody.",
+        "Un caso que no es de nadie no lo mira nadie.",
+    ),
+    (
+        "PUT /v1/clients/{id}/handover names a successor and moves the open reviews with it.",
+        "PUT /v1/clients/{id}/handover nombra a quien sigue y traslada las revisiones abiertas.",
+    ),
+    request="DELETE /v1/assignments/2f6d1c4e-7a3b-4c58-9d0e-1f2a3b4c5d6e",
+)
+_problem(
+    409,
     "legal-hold-stands",
     ("A legal hold stands", "Hay una retención legal"),
     (
@@ -894,6 +967,24 @@ _problem(
         "PUT /v1/plans/{id}/activation pone en uso un borrador.",
     ),
     request=f'POST {_CLIENT}/events\nContent-Type: application/json\n\n{{"kind": "move"}}',
+)
+_problem(
+    409,
+    "nobody-assigned",
+    ("Nobody is assigned to this client", "Nadie tiene asignado este caso"),
+    (
+        "A restricted client is seen only by those assigned to her, and nobody is. Assign somebody first.",
+        "Un caso restringido solo lo ven quienes lo tienen asignado, y nadie lo tiene. Asígnelo primero.",
+    ),
+    (
+        "Restricted now, she would be out of everybody's sight.",
+        "Restringido ahora, el caso quedaría fuera de la vista de todos.",
+    ),
+    (
+        "Assign the people who are to see her, then restrict her.",
+        "Asigne el caso a quienes deben verlo y luego restrínjalo.",
+    ),
+    request=f"PUT {_CLIENT}/restriction",
 )
 _problem(
     409,
@@ -1005,6 +1096,24 @@ _problem(
 )
 _problem(
     409,
+    "own-assignment",
+    ("Nobody assigns herself to a restricted client", "Nadie se asigna un caso restringido"),
+    (
+        "This client is restricted. Somebody else has to assign her to you.",
+        "Este caso está restringido. Tiene que asignárselo otra persona.",
+    ),
+    (
+        "Who sees a restricted client is decided by two people.",
+        "Quién ve un caso restringido lo deciden dos personas.",
+    ),
+    (
+        "Ask somebody who is assigned to her and supervises, or an agency admin.",
+        "Pídalo a quien lo tiene asignado y supervisa, o a quien administra.",
+    ),
+    request=f"POST {_CLIENT}/assignments",
+)
+_problem(
+    409,
     "own-factor-reset",
     ("A reset takes two other people", "Un restablecimiento requiere a otras dos personas"),
     (
@@ -1077,6 +1186,24 @@ _problem(
 )
 _problem(
     409,
+    "own-restriction",
+    ("Nobody lifts her own restriction", "Nadie levanta su propia restricción"),
+    (
+        "You restricted this client. Somebody else who is assigned to her has to lift it.",
+        "Usted restringió este caso. Tiene que levantarlo otra persona que lo tenga asignado.",
+    ),
+    (
+        "What took her out of sight ends by the word of a second person.",
+        "Lo que la sacó de la vista termina por palabra de una segunda persona.",
+    ),
+    (
+        "Ask another person assigned to her; where there is none, an agency admin assigns one.",
+        "Pídalo a otra persona asignada; si no la hay, quien administra asigna a alguien.",
+    ),
+    request=f"DELETE {_CLIENT}/restriction",
+)
+_problem(
+    409,
     "own-role",
     ("Nobody changes her own roles", "Nadie cambia sus propias funciones"),
     (
@@ -1134,6 +1261,42 @@ _problem(
         "Las sesiones se cierran con DELETE /v1/sessions/{id}; una contraseña nueva cierra todas las demás.",
     ),
     request=f"PUT {_USER}/suspension",
+)
+_problem(
+    409,
+    "own-wall",
+    ("Put yourself behind a wall in one step", "Póngase detrás de un muro en un solo paso"),
+    (
+        "A wall for yourself needs nobody else: PUT /v1/clients/{id}/own-wall sets it up at once.",
+        "Un muro para usted no necesita a nadie más: PUT /v1/clients/{id}/own-wall lo pone de inmediato.",
+    ),
+    (
+        "A proposal waits for a second person; stepping back oneself does not.",
+        "Una propuesta espera a una segunda persona; apartarse una misma, no.",
+    ),
+    (
+        "Send PUT /v1/clients/{id}/own-wall.",
+        "Envíe PUT /v1/clients/{id}/own-wall.",
+    ),
+    request="POST /v1/walls",
+)
+_problem(
+    409,
+    "own-wall-proposal",
+    ("Nobody approves her own proposal about a wall", "Nadie aprueba su propia propuesta sobre un muro"),
+    (
+        "You proposed this. Another supervisor or agency admin has to approve it.",
+        "Usted lo propuso. Tiene que aprobarlo otra persona que supervise o administre.",
+    ),
+    (
+        "Nobody sets up or lifts a wall alone.",
+        "Nadie pone ni levanta un muro sin otra persona.",
+    ),
+    (
+        "Ask another supervisor or agency admin.",
+        "Pídalo a otra persona que supervise o administre.",
+    ),
+    request=f"PUT {_WALL}/approval",
 )
 _problem(
     409,
@@ -1232,6 +1395,24 @@ _problem(
         "Vincule su cuenta con POST /v1/me/identities, entre con ella y vuelva a pedirlo.",
     ),
     request="PUT /v1/sso/provider/requirement",
+)
+_problem(
+    409,
+    "team-not-empty",
+    ("There are people in this team", "Hay personas en este equipo"),
+    (
+        "Move the people of this team to another one first, or out of it.",
+        "Pase primero a las personas de este equipo a otro, o sáquelas de él.",
+    ),
+    (
+        "What a supervisor sees follows from her team, so a team does not vanish under her.",
+        "Lo que ve quien supervisa depende de su equipo, así que el equipo no desaparece de repente.",
+    ),
+    (
+        "PATCH /v1/users/{id} with another team_id, or null; then take the team away.",
+        "PATCH /v1/users/{id} con otro team_id, o null; después quite el equipo.",
+    ),
+    request="DELETE /v1/teams/7d6c5b4a-3f2e-4d1c-8b0a-9f8e7d6c5b4a",
 )
 _problem(
     409,
@@ -1419,6 +1600,60 @@ _problem(
 
 # -- 412, 428: which version is meant ----------------------------------------------------------------------------------
 
+_problem(
+    409,
+    "wall-over",
+    ("This wall is not in that state", "Este muro no está en ese estado"),
+    (
+        "What was asked for is over, or was never proposed, so nothing was changed.",
+        "Lo pedido ya terminó o nunca se propuso; no se cambió nada.",
+    ),
+    (
+        "The proposal was withdrawn, the wall was lifted, or nobody proposed to lift it.",
+        "La propuesta se retiró, el muro se levantó, o nadie propuso levantarlo.",
+    ),
+    (
+        "Read the wall again, and propose what is wanted anew.",
+        "Lea el muro otra vez y proponga de nuevo lo que quiera.",
+    ),
+    request=f"PUT {_WALL}/lifting/approval",
+)
+_problem(
+    409,
+    "wall-stands",
+    ("This wall stands", "Este muro está en pie"),
+    (
+        "There is no proposal to withdraw: the wall stands. Two people lift it.",
+        "No hay propuesta que retirar: el muro está en pie. Lo levantan dos personas.",
+    ),
+    (
+        "Withdrawing is for proposals; a standing wall keeps somebody out.",
+        "Se retiran las propuestas; un muro en pie mantiene fuera a alguien.",
+    ),
+    (
+        "Propose to lift it: PUT /v1/walls/{id}/lifting.",
+        "Proponga levantarlo: PUT /v1/walls/{id}/lifting.",
+    ),
+    request=f"DELETE {_WALL}",
+)
+_problem(
+    409,
+    "wall-there",
+    ("There is such a wall already", "Ya hay un muro así"),
+    (
+        "A wall between these two is proposed or stands already.",
+        "Ya se propuso un muro entre las dos, o ya está en pie.",
+    ),
+    (
+        "Somebody else proposed it before.",
+        "Otra persona lo propuso antes.",
+    ),
+    (
+        "Look at GET /v1/walls: it may be waiting for your approval.",
+        "Mire GET /v1/walls: puede estar esperando su aprobación.",
+    ),
+    request="POST /v1/walls",
+)
 _problem(
     412,
     "stale-version",

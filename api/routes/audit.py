@@ -1,6 +1,7 @@
 """The ledger, for those who check: who did and saw what, without a value in it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from api.gate import Can
 from api.paging import Page
 from api.shapes import Filter, Out
 from models.access import Permission
+from models.hidden import shown
 from models.ledger.action import Action
 from models.ledger.finding import search
 from models.workspace import Workspace
@@ -67,10 +69,18 @@ class AuditEventOut(Out):
 def list_audit_events(
     query: Annotated[AuditFilter, Query()], db: Annotated[Workspace, Can(Permission.AUDIT_READ)]
 ) -> Page[AuditEventOut]:
-    """Entries in order. Reading the ledger is itself an entry."""
+    """Entries in order, those the caller may know of. Reading the ledger is itself an entry."""
     scope = f"audit?subject={query.subject}&actor={query.actor}&action={sorted(query.action)}&after={query.after}"
     position = paging.after(db, scope, query.cursor)
     after = position[0] if position else query.after
-    found = search(db, query.limit + 1, after, subject_id=query.subject, actor_id=query.actor, actions=query.action)
+    found = search(
+        db,
+        query.limit + 1,
+        after,
+        subject_id=query.subject,
+        actor_id=query.actor,
+        actions=query.action,
+        through=partial(shown, db),
+    )
     db.note(Action.AUDIT_READ, "ledger_entries", [])
     return paging.page(db, scope, found, query.limit, lambda entry: [entry["seq"]], AuditEventOut.of)

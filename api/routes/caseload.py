@@ -1,7 +1,6 @@
 """The caseload: the one list an advocate starts her day with."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,23 +15,18 @@ from api.progress import Progress
 from api.shapes import Filter, Out
 from models import agency
 from models.access import Permission
-from models.caseload import caseload
-from models.client import NO_REVIEW, ClientStatus
+from models.assignment import NO_REVIEW
+from models.caseload import Scope, caseload
+from models.client import ClientStatus
 from models.review import ReviewState, ReviewStatus, state_of
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/caseload", tags=["clients"], route_class=Door)
 
 
-class Scope(StrEnum):
-    """Whose clients."""
-
-    MINE = "mine"
-    AGENCY = "agency"
-
-
 class CaseloadFilter(Filter):
-    """Whose clients: mine (those assigned to me) or agency (all I may see)."""
+    """Whose clients: mine (those I am assigned to or cover for), team (those somebody of my team works with; the
+    agency's when I am in none) or agency (all I may see)."""
 
     scope: Scope = Scope.MINE
     limit: Annotated[int, Field(ge=1, le=200)] = 50
@@ -65,7 +59,7 @@ def read_caseload(
     """Clients with progress and next review, soonest first; those without a review come last. Reading it is logged."""
     scope = f"caseload?scope={query.scope}"
     after = paging.after_moment(db, scope, query.cursor)
-    rows = caseload(db, mine=query.scope is Scope.MINE, most=query.limit, after=after)
+    rows = caseload(db, query.scope, query.limit, after)
     zone, full = agency.policy(db).time_zone, len(rows) == query.limit
     return paging.page(db, scope, rows, query.limit, _position, lambda row: _case(db, row, zone), more=full)
 

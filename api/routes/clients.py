@@ -242,6 +242,18 @@ def reopen(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_UPDAT
     return ClientOut.of(db, client)
 
 
+@router.put("/{client_id}/restriction", status_code=204, summary="Restrict a client")
+def restrict(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_RESTRICT)]) -> None:
+    """From now on only those see her who are assigned to her or cover, supervisors included. Somebody has to be."""
+    db.claim(Client, client_id).restrict(db)
+
+
+@router.delete("/{client_id}/restriction", status_code=204, summary="Lift the restriction of a client")
+def unrestrict(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_RESTRICT)]) -> None:
+    """She is seen as any other client again. It takes another person than the one who restricted her."""
+    db.claim(Client, client_id).unrestrict(db)
+
+
 def _stored(values: dict[str, Any]) -> dict[str, Any]:
     """Values as the model keeps them: a sealed day and a sealed contact are JSON."""
     if isinstance(born := values.get("date_of_birth"), date):

@@ -16,12 +16,12 @@ from api.shapes import Filter, In, Instant, Interval, Note, Out, Patch, Text, Zo
 from models import agency
 from models.access import Permission
 from models.agency import Custody
+from models.assignment import must_see_too
 from models.base import EPOCH
 from models.errors import Fault, Invalid
 from models.ledger.action import Action
 from models.plan import Plan, must_have_plan_in_use, must_take_reviews
 from models.review import Review, ReviewKind, ReviewState, ReviewStatus, Trigger, reviews_of, state_of
-from models.user import must_work_here
 from models.workspace import Workspace
 
 router = APIRouter(tags=["reviews"], route_class=Door)
@@ -261,7 +261,7 @@ def update_review(
     Plan.claim_under_client(db, db.find(Review, review_id).plan_id)
     review, changes = db.claim(Review, review_id, if_match), body.changes()
     if changes.get("reviewer_id"):
-        must_work_here(db, changes["reviewer_id"], "/reviewer_id")
+        must_see_too(db, changes["reviewer_id"], review.client_id, "/reviewer_id")
     review.reschedule(db, **changes)
     return ReviewOut.of(db, review)
 
@@ -299,7 +299,7 @@ def cancel(
 def _schedule(db: Workspace, plan_id: UUID, client_id: UUID, wanted: ReviewIn) -> ReviewMadeOut:
     policy = agency.policy(db)
     if wanted.reviewer_id not in (None, db.actor.id):
-        must_work_here(db, wanted.reviewer_id, "/reviewer_id")
+        must_see_too(db, wanted.reviewer_id, client_id, "/reviewer_id")
     routine = wanted.kind is ReviewKind.ROUTINE
     values: dict[str, Any] = {
         "time_zone": wanted.time_zone or policy.time_zone,

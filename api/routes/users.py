@@ -17,6 +17,7 @@ from models.invitation import revoke_sent_by
 from models.ledger.action import Action
 from models.password_reset import void_of
 from models.session import end_sessions
+from models.team import must_be_team
 from models.user import User, UserStatus, users_of
 from models.workspace import Workspace
 
@@ -30,6 +31,8 @@ class UserPatch(Patch):
     display_name: Name = ""
     language: Language = "en"
     roles: Roles = []
+    team_id: UUID | None = None
+    """Her team: a supervisor in one sees that team's clients. null: none."""
 
 
 class UserFilter(Filter):
@@ -46,6 +49,7 @@ class UserSummary(Out):
     id: UUID
     roles: list[Role]
     status: UserStatus
+    team_id: UUID | None
     created_at: datetime
     version: int
 
@@ -55,6 +59,7 @@ class UserSummary(Out):
             id=user.id,
             roles=sorted(user.role_set),
             status=user.status,
+            team_id=user.team_id,
             created_at=user.created_at,
             version=user.version,
         )
@@ -69,6 +74,7 @@ class UserOut(Out):
     id: UUID
     roles: list[Role]
     status: UserStatus
+    team_id: UUID | None
     created_at: datetime
     version: int
     email: Email
@@ -82,6 +88,7 @@ class UserOut(Out):
             id=user.id,
             roles=sorted(user.role_set),
             status=user.status,
+            team_id=user.team_id,
             created_at=user.created_at,
             version=user.version,
             email=user.email or "",
@@ -114,13 +121,15 @@ def read_user(user_id: UUID, db: Annotated[Workspace, Can(Permission.USER_READ)]
     return UserOut.of(user)
 
 
-@router.patch("/{user_id}", summary="Change a person's name, language or roles")
+@router.patch("/{user_id}", summary="Change a person's name, language, roles or team")
 def update_user(
     user_id: UUID, body: UserPatch, db: Annotated[Workspace, Can(Permission.USER_UPDATE)], if_match: IfMatch
 ) -> UserOut:
-    """Change name, language or roles; acts on her next request. Nobody changes her own roles."""
-    user = db.claim(User, user_id, if_match)
-    user.change(db, **body.changes())
+    """Change name, language, roles or team; acts on her next request. Nobody changes her own roles or team."""
+    user, changes = db.claim(User, user_id, if_match), body.changes()
+    if changes.get("team_id") is not None:
+        must_be_team(db, changes["team_id"], "/team_id")
+    user.change(db, **changes)
     db.flush()
     return UserOut.of(user)
 

@@ -10,12 +10,20 @@ from models.ledger.action import Action
 
 _ADDS = {
     Action.ASSIGNMENT_ENDED: "ended",
+    Action.CLIENT_RESTRICTED: "restricted",
+    Action.COVER_ENDED: "uncovered",
     Action.LEGAL_HOLD_LIFTED: "lifted",
     Action.RELEASE_REVOKED: "revoked",
     Action.USER_CREATED: "hired",
     Action.USER_SUSPENDED: "suspended",
+    Action.WALL_LIFTED: "walls_lifted",
 }
-_TAKES = {Action.LEGAL_HOLD_PLACED: "lifted", Action.USER_REINSTATED: "suspended"}
+_TAKES = {
+    Action.CLIENT_UNRESTRICTED: "restricted",
+    Action.LEGAL_HOLD_PLACED: "lifted",
+    Action.USER_REINSTATED: "suspended",
+    Action.WALL_RAISED: "walls_lifted",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,10 @@ class Since:
     hired: set[UUID] = field(default_factory=set)
     other_roles: set[UUID] = field(default_factory=set)  # people whose roles were changed
     ended: set[UUID] = field(default_factory=set)
+    uncovered: set[UUID] = field(default_factory=set)  # covers ended before their time
+    restricted: set[UUID] = field(default_factory=set)
+    walls: dict[UUID, tuple[UUID, UUID]] = field(default_factory=dict)  # set up: client and person
+    walls_lifted: set[UUID] = field(default_factory=set)
     revoked: set[UUID] = field(default_factory=set)
     placed: dict[UUID, Placed] = field(default_factory=dict)
     lifted: set[UUID] = field(default_factory=set)
@@ -61,6 +73,9 @@ class Since:
             getattr(self, name).difference_update(ids)
         if action == Action.USER_UPDATED and "roles" in said.get("fields", ()):
             self.other_roles |= ids
+        if action == Action.WALL_RAISED and (client := _client_of(entry)) is not None:
+            person = UUID(said["counts"]["user"])
+            self.walls |= dict.fromkeys(ids, (client, person))
         if action == Action.LEGAL_HOLD_PLACED:
             for hold_id in ids:  # a restore may have said it again: the first word is that of who placed it
                 self.placed.setdefault(hold_id, _placed(entry, fact))
@@ -68,6 +83,11 @@ class Since:
     def roles_to_look_at(self) -> set[UUID]:
         """People of the data whose roles were changed: the ledger does not say to what."""
         return self.other_roles - self.hired
+
+
+def _client_of(entry: dict[str, Any]) -> UUID | None:
+    """The one client an entry is about."""
+    return UUID(entry["client"]) if entry["client"] else None
 
 
 def _placed(entry: dict[str, Any], fact: dict[str, Any]) -> Placed:

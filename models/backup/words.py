@@ -8,9 +8,10 @@ from uuid import UUID
 
 import orjson
 
+from models import vouch
 from models.backup.halves import Head
 from models.backup.since import Since
-from models.backup.stores import Row, Store, whole
+from models.backup.stores import Row, Store, Table, whole
 from models.base import MODELS, uuid_of
 from models.ledger import merkle
 from models.vault import cells
@@ -31,8 +32,10 @@ class SealedRow:
 
 
 def sealed_rows(store: Store, agency_id: UUID) -> Iterator[SealedRow]:
-    """Every row of an agency that was ever sealed. No key is needed."""
+    """Every row of an agency that was ever sealed, and of rows that let somebody in what does. It needs no key."""
     for table in store.tables().values():
+        if table.name in vouch.tables():
+            yield from _granting(store, table, agency_id)
         names = sorted((c for c in table.columns if c.endswith("_sealed")), key=lambda c: c.removesuffix("_sealed"))
         if not names or table.name not in MODELS:
             continue
@@ -42,6 +45,19 @@ def sealed_rows(store: Store, agency_id: UUID) -> Iterator[SealedRow]:
             for row in batch:
                 if row[rev]:
                     yield _sealed(table.name, row[row_id], row[subject], row[rev], [row[place] for place in places])
+
+
+def _granting(store: Store, table: Table, agency_id: UUID) -> Iterator[SealedRow]:
+    """What the rows of a table grant, in the forms SQLite stores; of a table older than vouching nothing."""
+    model = MODELS[table.name]
+    if not {*model.vouched} <= {*table.columns}:
+        return
+    whose, row_id = table.at(model.subject_column), table.at("id")
+    for batch in store.read(table, agency_id):
+        for row in batch:
+            name, digest = vouch.said(table.name, uuid_of(row[row_id]), dict(zip(table.columns, row, strict=True)))
+            if digest is not None:
+                yield SealedRow(name, uuid_of(row[row_id]), uuid_of(row[whose]), 0, digest, frozenset())
 
 
 def _sealed(table: str, row_id: bytes, subject: bytes, rev: int, stored: list[bytes | None]) -> SealedRow:
@@ -117,6 +133,11 @@ class Words:
                 [agency_id.bytes],
             )
         )
+
+    def vouched(self, agency_id: UUID) -> bool:
+        """Whether the ledger has ever said what a row grants."""
+        asked = "select 1 from words where agency = ? and t like ? limit 1"
+        return self._driver.execute(asked, [agency_id.bytes, "%" + vouch.SUFFIX]).fetchone() is not None
 
     def look_again(self) -> None:
         """Forget which rows were asked for."""

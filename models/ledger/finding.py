@@ -1,7 +1,7 @@
 """Finding entries: by number, by somebody, of some actions, and about one row or one client wherever she is named."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -136,11 +136,13 @@ def search(
     subject_id: UUID | None,
     actor_id: UUID | None,
     actions: Sequence[Action],
+    through: Callable[[Iterator[dict[str, Any]]], Iterator[dict[str, Any]]] = iter,
 ) -> list[dict[str, Any]]:
-    """Entries behind `after`, in order: about a row or a client, by somebody, of some actions."""
+    """Entries behind `after`, in order: about a row or a client, by somebody, of some actions; those that come
+    `through` a filter."""
     rows = () if subject_id is None else (subject_id,)
     wanted = Wanted(client_id=subject_id, rows=rows, actor_id=actor_id, actions=actions)
-    return list(islice(entries(db, wanted, after, most), most))
+    return list(islice(through(entries(db, wanted, after, most)), most))
 
 
 # -- whom somebody reached -----------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from tests.factories import OF_CLIENTS, doer, operations, stage
 SHAPE = {"sequence", "at", "who", "role", "what", "why", "outcome"}
 #: What is never about one client. An action with another first word needs words, or a place here.
 NOT_ABOUT_CLIENTS = {
-    "agency", "alarm", "audit", "backup", "canary", "checkpoint_key", "factor", "factor_reset", "identity",
+    "agency", "alarm", "audit", "backup", "canary", "checkpoint_key", "factor", "factor_reset", "grants", "identity",
     "identity_provider", "integration", "integration_secret", "invitation", "library", "local_sign_in",
-    "password_reset", "recovery_code", "recovery_codes", "search_index", "session", "setup_link", "template",
+    "password_reset", "recovery_code", "recovery_codes", "search_index", "session", "setup_link", "team", "template",
     "template_version", "user",
 }  # fmt: skip
 

@@ -5,7 +5,8 @@ import pytest
 from tests.api.contract import NOWHERE, active, client, done, good, last_action, problem, review, same_refusal
 from tests.conftest import Api
 
-ASSIGNMENT = {"id", "client_id", "user_id", "started_at", "started_by_id", "ended_at", "ended_by_id"}
+ASSIGNMENT = {"id", "client_id", "user_id", "kind", "started_at", "started_by_id", "ended_at", "ended_by_id"}
+ASSIGNMENT |= {"starts_at", "ends_at", "cover_id"}
 
 
 def user_id(api: Api, who: str) -> str:
@@ -103,7 +104,7 @@ class TestEnd:
         held = review(api, plan["id"])
         rows = good(api.get("sol", f"/v1/clients/{one}/assignments"))["data"]
         for _ in range(2):
-            done(api.delete("sol", f"/v1/assignments/{rows[0]['id']}"))
+            done(api.delete("sol", f"/v1/assignments/{rows[0]['id']}?leave_unassigned=true"))
         item = plan["sections"][0]["items"][0]["id"]
         same_refusal(
             api.get("ana", f"/v1/clients/{one}"),

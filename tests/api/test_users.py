@@ -5,7 +5,7 @@ import pytest
 from tests.api.contract import NOWHERE, cursor_of, good, last_action, problem, refused_cursor, same_refusal, walk
 from tests.conftest import Api
 
-SUMMARY = {"id", "roles", "status", "created_at", "version"}
+SUMMARY = {"team_id", "id", "roles", "status", "created_at", "version"}
 WHOLE = SUMMARY | {"email", "display_name", "language", "password_change_required"}
 
 

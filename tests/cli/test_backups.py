@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 import migrations
 from migrations import Fit
+from models import cover, staffing
 from models.access import Actor, Kind, Permission, Role
 from models.backup.stores import PostgresStore, SqliteStore
 from models.backup.words import sealed_rows
@@ -44,6 +45,7 @@ from models.vault.keys import DataKey, Vault
 from models.vault.notes import Notary
 from models.vault.roots import RootKeys
 from models.vault.service import ServiceKeys
+from models.wall import Wall
 from models.workspace import Workspace
 from tests.cli.program import Program, Ran
 from tests.cli.test_verbs import sound
@@ -449,7 +451,7 @@ class TestRestoring:
         world.system(lambda db: db.claim(User, ben).suspend(db))
         world.system(lambda db: db.claim(User, sol).suspend(db))
         world.system(lambda db: db.claim(User, sol).reinstate(db))
-        world.system(lambda db: db.claim(Assignment, mine).end(db))
+        world.system(lambda db: staffing.end(db, mine, leave_unassigned=True))
         words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
         told = sound(target.restore(folder, newest, *words, "--json")).json
         assert told["since"] == {"assignment.ended": 1, "user.reinstated": 1, "user.suspended": 2}
@@ -483,6 +485,28 @@ class TestRestoring:
             found = restored.system(lambda db: db.find(Invitation, asked).status(db.now))
             assert found is InvitationStatus.REVOKED
             assert not state_faults(restored, "Harbor")
+
+    def test_a_wall_set_up_since_stands_again(self, program: Program, world: World, target: Target) -> None:
+        """Old data let nobody back in: a wall, a restriction and the early end of a cover hold; one lifted since too."""
+        client_id, closed, free = world.client(), world.client(), world.client()
+        ana, ben, sol = (world.people[who].actor.id for who in ("ana", "ben", "sol"))
+        until = datetime.now(UTC) + timedelta(days=9)
+        covering = world.system(lambda db: cover.Cover.begin(db, ana, ben, db.now, until))
+        lifted = _wall(world, free, sol)
+        folder = backup(program)
+        world.system(lambda db: cover.Cover.end(db, covering))
+        world.system(lambda db: db.claim(Client, closed).restrict(db))
+        _wall(world, client_id, ana)
+        world.run("ada", Permission.WALL_PROPOSE, lambda db: Wall.propose_lifting(db, lifted))
+        world.system(lambda db: Wall.lift(db, lifted))
+        words, newest = kept(world, program.folder), backup(program, "keys", "export-wrapped")
+        sound(target.restore(folder, newest, *words))
+        with target.world(world) as restored:
+            for who, one in (("ana", client_id), ("ben", client_id), ("ben", free), ("sol", closed), ("sol", free)):
+                with pytest.raises(Exception, match="not-found"):
+                    restored.run(who, Permission.CLIENT_READ, lambda db, one=one: db.find(Client, one))
+            assert restored.run("ana", Permission.CLIENT_READ, lambda db: db.find(Client, closed).restricted)
+            assert not restored.system(partial(book.verify, state=True)).faults
 
     def test_attack_26_a_hold_placed_since_stands_again(self, program: Program, world: World, target: Target) -> None:
         """Its words are lost, it is not: destruction is refused as before, and who placed it still cannot lift it. One
@@ -642,6 +666,12 @@ def _renamed(db: Workspace, client_id: UUID) -> None:
 def _hired_and_promoted(db: Workspace) -> None:
     user = User.hire(db, "new@harbor.example", "New", [Role.ADVOCATE], "-", must_change_password=True)
     user.change(db, roles=[Role.SUPERVISOR])
+
+
+def _wall(world: World, client_id: UUID, user_id: UUID) -> UUID:
+    wall_id = world.run("ada", Permission.WALL_PROPOSE, lambda db: Wall.propose(db, client_id, user_id, "a cousin"))
+    world.system(lambda db: Wall.approve(db, wall_id))
+    return wall_id
 
 
 def _assignment(world: World, client_id: UUID) -> UUID:

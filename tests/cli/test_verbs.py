@@ -32,6 +32,7 @@ SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
 POSTGRESQL = pytest.mark.parametrize("kind", ["postgresql"])
 #: Every verb, with words that make it run to its end on the world of the tests.
 ENDING = [
+    ("access",),
     ("status",),
     ("doctor",),
     ("db", "upgrade"),
@@ -48,6 +49,7 @@ ENDING = [
     ("keys", "status"),
     ("keys", "export-wrapped"),
     ("audit", "verify"),
+    ("audit", "vouch", "--agency", "Harbor"),
     ("audit", "checkpoint"),
     ("audit", "prove", "0", "--agency", "Harbor"),
     ("keys", "rotate-checkpoint-key"),

@@ -156,7 +156,7 @@ class TestTheService:
 def _id_members(body: Any, theirs: Scene) -> Iterator[Any]:
     """For each member of a body that holds a row's id: a function that gives the body with another id there."""
     foreign = {"user_id": "user_id", "reviewer_id": "user_id", "section_id": "section_id", "template_id": "template_id"}
-    foreign |= {"client_id": "client_id"}
+    foreign |= {"client_id": "client_id", "to_user_id": "user_id", "absent_id": "absent_id", "by_id": "by_id"}
     if not isinstance(body, dict):
         return
     for name in body:

@@ -33,6 +33,8 @@ UNLOGGED_READS = {
     "GET /v1/clients/{client_id}/assignments",
     "GET /v1/clients/{client_id}/plans",
     "GET /v1/clients/{client_id}/releases",
+    "GET /v1/covers",
+    "GET /v1/covers/{cover_id}",
     "GET /v1/destructions",
     "GET /v1/destructions/{destruction_id}",
     "GET /v1/integrations",
@@ -49,7 +51,9 @@ UNLOGGED_READS = {
     "GET /v1/templates",
     "GET /v1/templates/{template_id}",
     "GET /v1/templates/{template_id}/versions/{number}",
+    "GET /v1/unattended-clients",
     "GET /v1/users",
+    "GET /v1/walls",
 }
 #: Changes of rows that tell nothing (machinery): no entry.
 UNLOGGED_WRITES = {"PUT /v1/notices/{notice_id}/reading"}
@@ -63,6 +67,7 @@ WRITTEN_ELSEWHERE = {
     "checkpoint_key.rotated",
     "client.purged",
     "backup.restored",
+    "grants.vouched",
     "integration.refused",
     "integrity.failed",
     "invitation.erased",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from api.cli import access
 from models.access import BEFORE_OWN_PASSWORD, GRANTS, REACH, RELEASED, Permission, Reach, Role
 from models.base import MODELS
 from models.errors import Conflict
@@ -33,9 +34,21 @@ BEFORE = {
 }
 #: Permissions that are about clients: whoever sees no client holds none of them.
 ABOUT_CLIENTS = {p for p in Permission if p.split(":")[0] in {"client", "plan", "checklist", "review", "caseload"}}
-ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"assignment", "release", "released"}}
-#: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates.
+ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"release", "released"}} | {Permission.ASSIGNMENT_READ}
+#: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates,
+#: who works with her, and from whom she is kept.
 BY_ID = {
+    "DELETE /v1/assignments/{assignment_id}",
+    "DELETE /v1/walls/{wall_id}",
+    "GET /v1/unattended-clients",
+    "GET /v1/walls",
+    "GET /v1/walls/{wall_id}",
+    "POST /v1/clients/{client_id}/assignments",
+    "PUT /v1/clients/{client_id}/handover",
+    "PUT /v1/clients/{client_id}/own-wall",
+    "PUT /v1/walls/{wall_id}/approval",
+    "PUT /v1/walls/{wall_id}/lifting",
+    "PUT /v1/walls/{wall_id}/lifting/approval",
     "GET /v1/destructions",
     "GET /v1/destructions/{destruction_id}",
     "GET /v1/legal-holds",
@@ -59,6 +72,13 @@ def grants() -> str:
 def test_grants_are_the_table_that_was_reviewed() -> None:
     """A change of who may do what shows in a diff of its own."""
     assert grants() == TABLE.read_text(), f"if this is meant, write the table anew and have it reviewed: {REWRITE}"
+
+
+def test_the_page_of_who_may_do_what_is_what_the_command_prints() -> None:
+    """docs/access.md is read by people who run no command."""
+    page = Path(__file__).parents[2] / "docs" / "access.md"
+    said = "write it anew: python -m api access > docs/access.md"
+    assert page.read_text() == "\n".join(access.show().lines) + "\n", said
 
 
 def test_every_permission_is_held_by_somebody_and_asked_for_by_some_route(api: Api) -> None:

@@ -19,7 +19,11 @@ from models.access import GRANTS, REACH, Permission, Reach, Role
 PAGES = sorted([*HERE.glob("*.md"), *HERE.glob("docs/**/*.md"), *HERE.glob("content/*.md")])
 README = HERE / "README.md"
 NOTHING = "\u2013"  # an en dash in an empty cell
-SEES = {Reach.NONE: "none", Reach.ASSIGNED: "those assigned to her now", Reach.AGENCY: "all of her agency"}
+SEES = {
+    Reach.NONE: "none",
+    Reach.ASSIGNED: "those assigned to her now",
+    Reach.AGENCY: "her team's, or all of her agency",
+}
 
 
 def _default(value: Any) -> str:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from api import log
 from api.cli import search as command
+from models import assignment as assignments
 from models import search_index
 from models.access import Permission
 from models.base import table_of
@@ -452,7 +453,7 @@ class TestOpeningUnmarked:
 
         def end(db: Workspace) -> None:
             for row in db.all(sa.select(Assignment)):
-                db.claim(Assignment, row.id).end(db)
+                assignments.end(db, db.find(Assignment, row.id))
 
         world.run("sol", Permission.ASSIGNMENT_END, end)
         found: Any = world.run("ana", Permission.CLIENT_SEARCH, reached.step)

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from models import assignment as assignments
 from models.access import GRANTS, REACH, Actor, Permission, Reach, Role
 from models.client import Assignment, Client, ClientStatus, ExternalId, assignments_of
 from models.errors import Conflict, Forbidden, Invalid, NotFound, Stale
@@ -79,7 +80,7 @@ class TestAssignments:
         [assignment] = world.run(
             "sol", Permission.ASSIGNMENT_READ, lambda db: [r.id for r in assignments_of(db, client_id)]
         )
-        world.run("sol", Permission.ASSIGNMENT_END, lambda db: db.claim(Assignment, assignment).end(db))
+        world.run("sol", Permission.ASSIGNMENT_END, lambda db: assignments.end(db, db.find(Assignment, assignment)))
         with pytest.raises(NotFound):
             world.run("ana", Permission.CLIENT_READ, lambda db: db.find(Client, client_id))
         with pytest.raises(NotFound):
@@ -97,7 +98,7 @@ class TestAssignments:
         first = world.run("sol", Permission.ASSIGNMENT_CREATE, begin)
         with pytest.raises(Conflict):
             world.run("sol", Permission.ASSIGNMENT_CREATE, begin)
-        world.run("sol", Permission.ASSIGNMENT_END, lambda db: db.claim(Assignment, first).end(db))
+        world.run("sol", Permission.ASSIGNMENT_END, lambda db: assignments.end(db, db.find(Assignment, first)))
         assert world.run("sol", Permission.ASSIGNMENT_CREATE, begin) != first
         rows = world.run(
             "sol", Permission.ASSIGNMENT_READ, lambda db: [r.user_id for r in assignments_of(db, client_id)]
