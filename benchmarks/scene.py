@@ -14,8 +14,9 @@ from uuid import UUID, uuid4
 import psycopg
 
 from models.access import Permission
+from models.assignment import Assignment
 from models.checklist import ADD_ITEMS, ADD_SECTIONS, ItemStatus, Whose, item_id, items_of, new_plan_id, section_id
-from models.client import Assignment, Client
+from models.client import Client
 from models.content import ItemKind, TemplateDocument
 from models.database import Database
 from models.ledger.action import Action

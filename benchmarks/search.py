@@ -19,7 +19,8 @@ from benchmarks.measure import BenchError, Server, serving
 from benchmarks.scene import Scene
 from models import search
 from models.access import Permission
-from models.client import Assignment, Client
+from models.assignment import Assignment
+from models.client import Client
 from models.ledger.action import Action
 from models.rows import Insert
 from models.workspace import Workspace
