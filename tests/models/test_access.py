@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from models import assignment as assignments
 from models.access import GRANTS, REACH, Actor, Permission, Reach, Role
-from models.client import Assignment, Client, ClientStatus, ExternalId, assignments_of
+from models.assignment import Assignment, assignments_of
+from models.client import Client, ClientStatus, ExternalId
 from models.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from models.ledger.action import Action
 from models.rows import Query
