@@ -185,8 +185,8 @@ RELEASED = frozenset().union(*SCOPES.values())
 
 #: What a person with a one-time password may do before choosing her own.
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})
-#: What a person who needs a second factor and has none may do before enrolling one.
-BEFORE_FACTOR = BEFORE_OWN_PASSWORD | {P.FACTOR_UPDATE}
+#: What a person who needs a second factor and has shown none may do before she enrols one, or shows hers.
+BEFORE_FACTOR = BEFORE_OWN_PASSWORD | {P.FACTOR_PROVE, P.FACTOR_UPDATE}
 
 #: What asks for a second factor shown within STEP_UP_WITHIN, because a session left open or stolen must not do it.
 STEP_UP = frozenset(

@@ -15,7 +15,7 @@ from sqlmodel import Field
 
 from models import recovery
 from models.base import ID, AgencyRecord, choice, columns, id_field, instant_field, sealed_column, table_of, within
-from models.errors import Conflict, Fault, Invalid, SealError
+from models.errors import Conflict, Fault, Forbidden, Invalid, SealError
 from models.ledger.action import Action
 from models.rows import Change, Query
 from models.user import User
@@ -134,6 +134,13 @@ def proves(db: "Workspace", user_id: UUID, totp: str | None, code: str | None) -
 def is_enrolled(db: "Workspace", user_id: UUID) -> bool:
     """Whether a person has a factor that counts."""
     return bool(db.rows(_ENROLLED, user_id=user_id))
+
+
+def must_be_shown(db: "Workspace") -> None:
+    """Forbidden('step-up-required') when the caller has a second factor and this session has not seen it: one opened by
+    her identity provider may show it, and change nothing of it before."""
+    if db.actor.factor_at is None and is_enrolled(db, db.actor.id):
+        raise Forbidden("step-up-required")
 
 
 def standing(db: "Workspace", user_id: UUID) -> Standing:

@@ -71,6 +71,7 @@ def picture(uri: str) -> str:
 @router.post("/second-factor", status_code=201, summary="Begin setting up my second factor")
 def create_second_factor(db: Annotated[Workspace, Can(Permission.FACTOR_UPDATE)]) -> SecondFactorOut:
     """A new secret for an authenticator app. What is set up already goes on working until the new one is confirmed."""
+    factor.must_be_shown(db)
     return SecondFactorOut.of(db, Factor.enrol(db, db.actor.id))
 
 
@@ -80,6 +81,7 @@ def confirm_second_factor(
 ) -> RecoveryCodesOut:
     """With the code the app shows now. From here on every sign-in asks for one; all other sessions of the caller end,
     and ten recovery codes are shown."""
+    factor.must_be_shown(db)
     codes = factor.confirm(db, db.actor.id, body.totp_code)
     close_open(db, db.actor.id)
     end_sessions(db, db.actor.id, keep=db.actor.session_id)
@@ -93,6 +95,7 @@ def confirm_second_factor(
 def delete_second_factor(db: Annotated[Workspace, Can(Permission.FACTOR_UPDATE)]) -> None:
     """It and the recovery codes work no more; all other sessions of the caller end. Where a second factor is needed,
     this session can do nothing but set up a new one."""
+    factor.must_be_shown(db)
     if not factor.remove(db, db.actor.id, Action.FACTOR_REMOVED):
         raise Conflict("no-second-factor")
     close_open(db, db.actor.id)
@@ -110,6 +113,7 @@ async def create_recovery_codes(errand: Annotated[Errand, Can(Permission.FACTOR_
         db.claim(User, db.actor.id)
         if not factor.is_enrolled(db, db.actor.id):
             raise Conflict("no-second-factor")
+        factor.must_be_shown(db)
         return recovery.renew(db, db.actor.id)
 
     return RecoveryCodesOut(recovery_codes=await errand.run(work))
