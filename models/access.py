@@ -61,6 +61,7 @@ class Permission(StrEnum):
     REVIEW_COMPLETE = "review:complete"
     REVIEW_READ = "review:read"
     REVIEW_SCHEDULE = "review:schedule"
+    SESSION_END = "session:end"
     SESSION_READ = "session:read"
     SESSION_REVOKE = "session:revoke"
     TEMPLATE_DRAFT = "template:draft"
@@ -88,7 +89,7 @@ REACH: dict[Role, Reach] = {
 P = Permission
 EVERYBODY = frozenset(
     {P.AGENCY_READ, P.ME_READ, P.ME_UPDATE, P.NOTICE_MARK, P.NOTICE_READ, P.PASSWORD_CHANGE}
-    | {P.FACTOR_KEEP, P.FACTOR_PROVE, P.FACTOR_UPDATE, P.SESSION_READ, P.SESSION_REVOKE}
+    | {P.FACTOR_KEEP, P.FACTOR_PROVE, P.FACTOR_UPDATE, P.SESSION_END, P.SESSION_READ, P.SESSION_REVOKE}
 )
 
 RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
@@ -122,7 +123,7 @@ BEFORE_FACTOR = BEFORE_OWN_PASSWORD | {P.FACTOR_UPDATE}
 #: What asks for a second factor shown within STEP_UP_WITHIN, because a session left open or stolen must not do it.
 STEP_UP = frozenset(
     {P.AGENCY_UPDATE, P.CANARY_CREATE, P.CANARY_READ, P.DESTRUCTION_APPROVE, P.FACTOR_RESET, P.FACTOR_UPDATE}
-    | {P.HOLD_LIFT, P.RELEASE_RECORD, P.USER_UPDATE}
+    | {P.HOLD_LIFT, P.RELEASE_RECORD, P.SESSION_END, P.USER_UPDATE}
 )
 STEP_UP_WITHIN = timedelta(minutes=10)
 

@@ -181,8 +181,9 @@ def delete_current_session(db: Annotated[Workspace, Can(Permission.SESSION_REVOK
 
 
 @router.delete("/{session_id}", status_code=204, summary="End one of my sessions")
-def delete_session(session_id: UUID, db: Annotated[Workspace, Can(Permission.SESSION_REVOKE)]) -> None:
-    """End a session of the caller's, for instance one on a lost device."""
+def delete_session(session_id: UUID, db: Annotated[Workspace, Can(Permission.SESSION_END)]) -> None:
+    """End a session of the caller's, for instance one on a lost device. Asks for a fresh second factor: whoever holds
+    her screen must not put her out elsewhere."""
     session = db.claim(SignInSession, session_id)
     if session.user_id != db.actor.id:
         raise NotFound
