@@ -86,6 +86,15 @@ class SignInSession(AgencyRecord, table=True):
             db.claim(cls, old.id).revoke(db)
         return Opened(session, _refresh_token(session, secret))
 
+    def proved_anew(self, db: "Workspace", proof: str) -> "Opened":
+        """Her second factor was shown in this session just now: another one takes its place, with tokens of its own and
+        the same end. Whoever has this one's tokens without having shown anything has nothing; the row was claimed."""
+        self.revoke(db)
+        db.flush()
+        opened = SignInSession.open(db, self.user_id, proof)
+        opened.session.expires_at = self.expires_at
+        return opened
+
     @classmethod
     def of(cls, db: "Workspace", user_id: UUID) -> list["SignInSession"]:
         """A person's living sessions, newest first."""

@@ -16,7 +16,7 @@ from models.access import Permission
 from models.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauthenticated
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
-from models.session import Opened, SignInSession, parse_refresh_token, proved
+from models.session import Opened, SignInSession, parse_refresh_token
 from models.user import UserStatus, credentials
 from models.workspace import Workspace
 
@@ -139,28 +139,31 @@ class ProofIn(In):
 
 
 @router.put("/current/second-factor", summary="Show my second factor again")
-async def prove_second_factor(body: ProofIn, errand: Annotated[Errand, Can(Permission.FACTOR_PROVE)]) -> SessionOut:
-    """For ten minutes from now what asks for it (403 `step-up-required`) works in this session. A wrong code counts as
-    a failed sign-in."""
+async def prove_second_factor(body: ProofIn, errand: Annotated[Errand, Can(Permission.FACTOR_PROVE)]) -> SignedInOut:
+    """The answer holds the tokens of a new session, which ends when this one would have; this one is over. For ten
+    minutes from now what asks for it (403 `step-up-required`) works with them. A wrong code counts as a failed
+    sign-in."""
     if (body.totp_code is None) == (body.recovery_code is None):
         raise Invalid(Fault("", "one-proof", ""))
     user_id, session_id = errand.claims.user_id, errand.claims.session_id
 
-    def work(db: Workspace) -> SessionOut | None:
+    def work(db: Workspace) -> Opened | None:
         if not factor.is_enrolled(db, user_id):
             raise Conflict("no-second-factor")
         if (proof := factor.proves(db, user_id, body.totp_code, body.recovery_code)) is None:
             return None
-        proved(db, session_id, proof)
+        opened = db.claim(SignInSession, session_id).proved_anew(db, proof)
         db.note(Action.FACTOR_PROVED, "sessions", [session_id])
         if proof == "recovery":
             tell(db, [user_id], NoticeKind.RECOVERY_CODE_USED)
-        return SessionOut.of(db.find(SignInSession, session_id), session_id)
+        return opened
 
-    async def prove() -> SessionOut | None:
+    async def prove() -> Opened | None:
         return await errand.run(work)
 
-    return await shown_again(errand, prove, Forbidden("wrong-code"))
+    opened = await shown_again(errand, prove, Forbidden("wrong-code"))
+    must_change = errand.actor is not None and errand.actor.must_change_password
+    return _signed_in(errand.front, opened, must_change=must_change)
 
 
 @router.get("", summary="List my sessions")
@@ -178,8 +181,9 @@ def delete_current_session(db: Annotated[Workspace, Can(Permission.SESSION_REVOK
 
 
 @router.delete("/{session_id}", status_code=204, summary="End one of my sessions")
-def delete_session(session_id: UUID, db: Annotated[Workspace, Can(Permission.SESSION_REVOKE)]) -> None:
-    """End a session of the caller's, for instance one on a lost device."""
+def delete_session(session_id: UUID, db: Annotated[Workspace, Can(Permission.SESSION_END)]) -> None:
+    """End a session of the caller's, for instance one on a lost device. Asks for a fresh second factor: whoever holds
+    her screen must not put her out elsewhere."""
     session = db.claim(SignInSession, session_id)
     if session.user_id != db.actor.id:
         raise NotFound

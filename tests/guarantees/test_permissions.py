@@ -30,7 +30,6 @@ BEFORE = {
     "GET /v1/me",
     "PUT /v1/me/password",
     "DELETE /v1/sessions/current",
-    "DELETE /v1/sessions/{session_id}",
 }
 #: Permissions that are about clients: whoever sees no client holds none of them.
 ABOUT_CLIENTS = {p for p in Permission if p.split(":")[0] in {"client", "plan", "checklist", "review", "caseload"}}
