@@ -76,7 +76,8 @@ def must_be_good(password: str, words: Iterable[str] = (), pointer: str = "/pass
     """Refuse a password that is short, long, breached, or made of the person's, agency's or product's names (NIST
     SP 800-63B-4). No rules of composition, no expiry. Raises Invalid with the reason."""
     folded = unicodedata.normalize("NFC", password).casefold()
-    names = {word for text in ("waypost", *words) for word in re.split(r"[\W_]+", text.casefold()) if len(word) >= 4}
+    at_hand = [text.casefold() for text in ("waypost", *words)]
+    names = {word for text in at_hand for word in (text, *re.split(r"[\W_]+", text)) if len(word) >= 4}
     left = folded
     for name in sorted(names, key=len, reverse=True):
         left = left.replace(name, "")
@@ -94,6 +95,6 @@ def must_be_good(password: str, words: Iterable[str] = (), pointer: str = "/pass
 
 
 def one_time() -> str:
-    """A password for one sign-in, easy to read out: six groups of four letters and digits (about 120 bits)."""
+    """A password for one sign-in, easy to read out: seven groups of four letters and digits (138 bits)."""
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(6))
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(7))

@@ -1,6 +1,7 @@
 """Agencies and people, made by whoever runs the installation: the first ones, and those who cannot get in."""
 
 import re
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,8 +14,9 @@ from api.shapes import Email, Language, Name, Zone
 from models import jurisdiction, setup
 from models.access import Role
 from models.agency import Agency
+from models.ledger.action import Action
 from models.session import end_sessions
-from models.user import User, who_signs_in
+from models.user import User, user_ids, who_signs_in
 from models.workspace import Workspace
 
 
@@ -67,7 +69,10 @@ def create_user(email: str, agency: str, name: str, roles: list[str], language: 
 
         user_id = house.within(agency_id, hire)
         return _with_password(
-            house, user_id, password, "There is a sign-in now; the password has to be changed at the first one."
+            house,
+            user_id,
+            password,
+            "There is a sign-in now, for 72 hours; the password has to be changed at the first one.",
         )
 
 
@@ -86,6 +91,28 @@ def reset_password(email: str) -> Answer:
         return _with_password(
             house, user_id, password, "Signed out everywhere; the password has to be changed at the next sign-in."
         )
+
+
+def sign_out(email: str | None, agency: str | None) -> Answer:
+    """Every session of one person, or of everybody at one agency, ends."""
+    if (email is None) == (agency is None):
+        words = ("Say whom: one address, or --agency", "Nobody was signed out", f"{PROGRAM} user sign-out --help")
+        raise Trouble(*words, USAGE)
+    with open_house() as house:
+        if email is not None:
+            agency_id, user_id = _person(house, email)
+            whose = [user_id]
+        else:
+            agency_id = house.agency(agency or "").agency_id
+            whose = house.within(agency_id, user_ids)
+        for one in whose:
+            house.within(agency_id, partial(_sign_out, user_id=one))
+        return Answer({"signed_out": [str(one) for one in whose]}, [f"Signed out everywhere: {len(whose)}."])
+
+
+def _sign_out(db: Workspace, user_id: UUID) -> None:
+    db.note(Action.USER_SESSIONS_ENDED, "users", [user_id])
+    end_sessions(db, user_id)
 
 
 def unlock(email: str) -> Answer:
