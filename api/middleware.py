@@ -27,7 +27,8 @@ Receive = Callable[[], Awaitable[Message]]
 _REQUEST_ID = re.compile(r"[0-9a-fA-F-]{16,64}")  # hex only: it is kept in the ledger, so it must not spell anything
 #: One thing has one address: no escaped slash or control, and no escape where the plain character would do.
 _TWO_ADDRESSES = re.compile(rb"%(?:2[def]|5[cf]|[01][0-9a-f]|3[0-9]|[46][1-9a-f]|[57][0-9a]|7[ef])", re.IGNORECASE)
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+#: An answer of the API opened in a browser is inert: it loads, runs, sends and frames nothing, and has no origin.
+API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

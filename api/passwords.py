@@ -85,7 +85,8 @@ def must_be_good(password: str, words: Iterable[str] = (), pointer: str = "/pass
     SP 800-63B-4). No rules of composition, no expiry. Raises Invalid with the reason."""
     password = unicodedata.normalize("NFC", password)  # as it is hashed: a letter with its accent is one character
     folded = password.casefold()
-    names = {word for text in ("waypost", *words) for word in re.split(r"[\W_]+", text.casefold()) if len(word) >= 4}
+    at_hand = [text.casefold() for text in ("waypost", *words)]
+    names = {word for text in at_hand for word in (text, *re.split(r"[\W_]+", text)) if len(word) >= 4}
     left = folded
     for name in sorted(names, key=len, reverse=True):
         left = left.replace(name, "")
@@ -103,6 +104,6 @@ def must_be_good(password: str, words: Iterable[str] = (), pointer: str = "/pass
 
 
 def one_time() -> str:
-    """A password for one sign-in, easy to read out: six groups of four letters and digits (about 120 bits)."""
+    """A password for one sign-in, easy to read out: seven groups of four letters and digits (138 bits)."""
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(6))
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(7))

@@ -1,7 +1,7 @@
 """People who work at an agency: who they are, what they are there, and the address they sign in with."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.workspace import Workspace
 
 
+ONE_TIME_LIFE = timedelta(hours=72)  # of a password somebody else made
 CASE_WORKERS = frozenset({Role.ADVOCATE, Role.SUPERVISOR})
 
 
@@ -169,9 +170,9 @@ def roles_of(text: str) -> frozenset[Role]:
 _S, _U = columns(SignIn), columns(User)
 _BY_TAG = Query(sa.select(_S.agency_id, _S.id).where(_S.email_tag == sa.bindparam("tag", required=True)))
 _CREDENTIALS = Query(
-    sa.select(_U.id, _U.status, _U.password_hash, _U.roles, _U.must_change_password, _U.team_id).where(
-        _U.id == sa.bindparam("user_id", required=True)
-    )
+    sa.select(_U.id, _U.status, _U.password_hash, _U.roles, _U.must_change_password, _U.password_changed_at)
+    .add_columns(_U.team_id)
+    .where(_U.id == sa.bindparam("user_id", required=True))
 )
 
 
@@ -239,18 +240,32 @@ def colleagues_of(db: "Workspace", most: int, after: UUID | None) -> list[Any]:
 def find_credentials(db: "Workspace", user_id: UUID) -> Any | None:
     """What `credentials` returns, or None when there is no such person."""
     found = db.rows(_CREDENTIALS, user_id=user_id)
-    return found[0] if found else None
+    return _as_they_count(db, found[0]) if found else None
 
 
 def credentials(db: "Workspace", user_id: UUID) -> Any:
-    """What signing in needs of a person: id, status, password_hash, roles, must_change_password."""
-    return db.one(_CREDENTIALS, user_id=user_id)
+    """What signing in needs of a person: id, status, password_hash, roles, must_change_password, password_changed_at.
+    The hash is None when a one-time password was not used in time: nothing fits it."""
+    return _as_they_count(db, db.one(_CREDENTIALS, user_id=user_id))
+
+
+def _as_they_count(db: "Workspace", row: Any) -> Any:
+    over = row.must_change_password and db.now - row.password_changed_at > ONE_TIME_LIFE
+    return row._replace(password_hash=None) if over else row
 
 
 def note_refusal(db: "Workspace", user_id: UUID | None) -> None:
     """Keep the fact that somebody tried to sign in as this person, or as nobody we know, and failed."""
     db.outcome = "invalid-credentials"
     db.note(Action.SESSION_REFUSED, "users", [user_id] if user_id else [])
+
+
+_IDS = Query(sa.select(_U.id).order_by(_U.id))
+
+
+def user_ids(db: "Workspace") -> list[UUID]:
+    """Everybody's id, suspended people's too."""
+    return [row.id for row in db.rows(_IDS)]
 
 
 _COUNT = Query(sa.select(sa.func.count(_U.id).label("people")))

@@ -675,6 +675,7 @@ RECIPES: dict[str, Recipe] = {
     "PATCH /v1/users/{user_id}": Recipe(lambda s: {"display_name": s.words("Ben"), "roles": ["supervisor"]}),
     "PUT /v1/users/{user_id}/suspension": Recipe(before=_victim),
     "DELETE /v1/users/{user_id}/suspension": Recipe(before=_suspend),
+    "DELETE /v1/users/{user_id}/sessions": Recipe(before=_victim),
     "GET /v1/agency": Recipe(),
     "PATCH /v1/agency": Recipe(lambda s: {"name": "Harbor House", "review_interval": "P4W"}),
     "GET /v1/templates": Recipe(),

@@ -10,7 +10,7 @@ from typing import Any
 
 import migrations
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import engine_of
+from api.cli.house import engine_of, must_encrypt
 from api.cli.say import FOUND, OK, PROGRAM, USAGE, Answer, Trouble, bar
 from api.keys import open_vault
 from api.settings import Settings
@@ -44,6 +44,7 @@ def _saved(to: Path | None, halves: tuple[Half, ...], name: str) -> Answer:
     if file := EmbeddedFile.of(settings.app_url()):
         file.must_exist()
         file.must_be_sound()
+    must_encrypt(settings, settings.app_url())
     folder = to or _unused(settings.data_dir / "backups" / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     with (
         engine_of(settings.app_url()) as engine,
@@ -127,6 +128,7 @@ def restore(words: Words) -> Answer:
 
 
 def _fill(url: str, found: Found, settings: Settings) -> None:
+    must_encrypt(settings, url)
     rows = sum(sum(file["rows"].values()) for file in found.data_manifest.files.values())
     with engine_of(url) as engine, bar("Restoring", rows) as done, all_or_nothing(engine) as connection:
         restore_into(connection, found, open_vault(settings), migrations.upgrade_on, done)

@@ -11,10 +11,10 @@ from api.cli import upgrade
 from api.cli.demo_people import AGENCIES, GUIDE
 from api.cli.demo_world import Builder
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, open_house, opened
+from api.cli.house import House, is_loopback, open_house, opened
 from api.cli.library import load_into
 from api.cli.say import PROGRAM, Answer, Handed, Trouble, hand_over, tell, write_private
-from api.cli.serve import greeting, is_loopback, listening, run
+from api.cli.serve import greeting, listening, run
 from api.keys import ROOT, have_keys, make_keys, open_vault
 from api.passwords import Passwords, one_time
 from api.settings import DemoSettings, Settings

@@ -7,13 +7,15 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from api.cli.ages import ages
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, engine_of, must_belong, must_fit, open_house, opened
+from api.cli.house import House, engine_of, must_belong, must_encrypt, must_fit, open_house, opened
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.cli.troubles import explained
 from api.health import checks
@@ -154,18 +156,30 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if there.state == "fail":
             return
         yield _attempt("database pages", "sound", file.must_be_sound)
+    else:
+        for what, url in (("way to the database", settings.app_url()), ("the owner's way", settings.owner_url())):
+            yield _attempt(what, "on this machine, or verified TLS", partial(must_encrypt, settings, url))
     with engine_of(settings.app_url()) as engine:
         answers = _attempt("database", engine.dialect.name, lambda: engine.connect().close())
         yield answers
         if answers.state == "ok":
             yield _attempt("migrations", "fit this code", lambda: must_fit(engine))
             yield from _embedded(engine, file) if file else _server(engine)
-            yield _attempt("keys and database", "belong to each other", lambda: _canary(settings))
+            belong = _attempt("keys and database", "belong to each other", lambda: _canary(settings))
+            yield belong
+            if belong.state == "ok":
+                yield from _ages(settings)
 
 
 def _canary(settings: Settings) -> None:
     with opened(settings.app_url(), open_vault(settings)) as database:
         must_belong(House(settings, database, None))
+
+
+def _ages(settings: Settings) -> Iterator[Finding]:
+    with opened(settings.app_url(), open_vault(settings)) as database:
+        for what, days, mend in ages(House(settings, database, None)):
+            yield Finding(what, "warn" if mend else "ok", f"{days} days", mend)
 
 
 def _embedded(engine: sa.Engine, file: EmbeddedFile) -> Iterator[Finding]:

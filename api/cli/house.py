@@ -1,5 +1,6 @@
 """Opening an installation for a verb: settings, keys, database, each checked before any data are touched."""
 
+import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from api.alarms import Alarms
 from api.cli.embedded import EmbeddedFile
 from api.cli.say import PROGRAM, Trouble
 from api.keys import open_vault
-from api.settings import Settings
+from api.settings import Environment, Settings
 from migrations import Fit
 from models import agency
 from models.access import PLATFORM, Actor, Kind
@@ -64,6 +65,7 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
     file = EmbeddedFile.of(settings.app_url())
     if file:
         file.must_exist()
+    must_encrypt(settings, settings.app_url())
     with opened(settings.app_url(), vault, settings.database_pool) as database:
         house = House(settings, database, file)
         must_fit(database.engine)
@@ -101,6 +103,33 @@ def engine_of(url: str) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def must_encrypt(settings: Settings, url: str) -> None:
+    """Trouble, in production, for a PostgreSQL on another machine without TLS and a certificate that is verified."""
+    if settings.env is Environment.PRODUCTION and not speaks_privately(url):
+        raise Trouble(
+            "The database is on another machine, and its address does not ask for verified TLS",
+            "What people do, and who they are, would travel readable, to whoever answers in the database's name",
+            "add ?sslmode=verify-full&sslrootcert=/path/to/authority.pem to the address (docs/connections.md)",
+        )
+
+
+def speaks_privately(url: str) -> bool:
+    """Whether a database is a file, on this machine, or reached by TLS to a certificate that is verified."""
+    address = sa.make_url(url)
+    asked = address.query
+    hosts = [host for host in (address.host, asked.get("host"), asked.get("hostaddr")) if host]
+    here = all(isinstance(host, str) and (host.startswith("/") or is_loopback(host)) for host in hosts)
+    return address.get_backend_name() == "sqlite" or here or asked.get("sslmode") == "verify-full"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def must_fit(engine: sa.Engine) -> None:

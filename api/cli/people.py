@@ -1,6 +1,7 @@
 """Agencies and people, made by whoever runs the installation: the first ones, and those who cannot get in."""
 
 import re
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +18,10 @@ from models.errors import NotFound
 from models.factor_reset import reset_from_the_machine
 from models.identity import IdentityProvider
 from models.invitation import Invitation
+from models.ledger.action import Action
 from models.password_reset import void_of
 from models.session import end_sessions
-from models.user import User, who_signs_in
+from models.user import User, user_ids, who_signs_in
 from models.workspace import Workspace
 
 
@@ -74,7 +76,10 @@ def create_user(email: str, agency: str, name: str, roles: list[str], language: 
 
         house.within(agency_id, hire)
         return _with_password(
-            house, user_id, password, "There is a sign-in now; the password has to be changed at the first one."
+            house,
+            user_id,
+            password,
+            "There is a sign-in now, for 72 hours; the password has to be changed at the first one.",
         )
 
 
@@ -124,6 +129,28 @@ def reset_factor(email: str) -> Answer:
     return Answer(
         {"id": str(user_id), "reset": gone}, [f"{said}. With her password she can do nothing but set up a new one."]
     )
+
+
+def sign_out(email: str | None, agency: str | None) -> Answer:
+    """Every session of one person, or of everybody at one agency, ends."""
+    if (email is None) == (agency is None):
+        words = ("Say whom: one address, or --agency", "Nobody was signed out", f"{PROGRAM} user sign-out --help")
+        raise Trouble(*words, USAGE)
+    with open_house() as house:
+        if email is not None:
+            agency_id, user_id = _person(house, email)
+            whose = [user_id]
+        else:
+            agency_id = house.agency(agency or "").agency_id
+            whose = house.within(agency_id, user_ids)
+        for one in whose:
+            house.within(agency_id, partial(_sign_out, user_id=one))
+        return Answer({"signed_out": [str(one) for one in whose]}, [f"Signed out everywhere: {len(whose)}."])
+
+
+def _sign_out(db: Workspace, user_id: UUID) -> None:
+    db.note(Action.USER_SESSIONS_ENDED, "users", [user_id])
+    end_sessions(db, user_id)
 
 
 def unlock(email: str) -> Answer:

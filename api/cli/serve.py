@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import gc
-import ipaddress
 import os
 import signal
 import socket
@@ -18,7 +17,7 @@ from api import log
 from api.app import VERSION, create_app
 from api.cli import workers
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, open_house
+from api.cli.house import House, is_loopback, open_house
 from api.cli.say import PROGRAM, Answer, Trouble, tell
 from api.cli.workers import Announce
 from api.metrics import PROCESS
@@ -102,14 +101,6 @@ def must_have_room(house: House) -> None:
             "Under load it would turn requests away",
             "lower WAYPOST_WORKERS or WAYPOST_DATABASE_POOL, or raise max_connections of PostgreSQL",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def must_speak_tls(settings: Settings) -> None:

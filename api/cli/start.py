@@ -3,7 +3,7 @@
 import migrations
 from api.cli import upgrade
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import House, engine_of
+from api.cli.house import House, engine_of, must_encrypt
 from api.cli.say import Answer, Handed, hand_over
 from api.cli.serve import attend, greeting, listening
 from api.keys import have_keys, make_keys
@@ -29,6 +29,7 @@ def _holds_nothing(settings: Settings) -> bool:
     """Whether there is no database yet. Keys made beside an existing one could open nothing in it."""
     if file := EmbeddedFile.of(settings.app_url()):
         return not file.path.exists()
+    must_encrypt(settings, settings.owner_url())
     with engine_of(settings.owner_url()) as engine:
         return migrations.fit(engine) is Fit.EMPTY
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 import migrations
 from api.cli.embedded import EmbeddedFile
-from api.cli.house import engine_of, must_fit, opened
+from api.cli.house import engine_of, must_encrypt, must_fit, opened
 from api.cli.library import load_into
 from api.cli.say import FOUND, OK, PROGRAM, Answer, Trouble
 from api.keys import CHECKPOINT, lacks_checkpoint_key, make_checkpoint_key, open_vault
@@ -30,6 +30,7 @@ def migrate(settings: Settings) -> dict[str, list[str]]:
     """Bring the database to the shape of this code (two at once wait for each other) and load the library."""
     made = _complete_keys(settings)
     vault = open_vault(settings)
+    must_encrypt(settings, settings.owner_url())
     if file := EmbeddedFile.of(settings.app_url()):
         file.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with opened(settings.owner_url(), vault) as database:

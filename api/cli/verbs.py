@@ -291,6 +291,18 @@ def user_reset_factor(email: Address, as_json: Json = False) -> int:
     return finish(lambda: it.reset_factor(email), as_json=as_json)
 
 
+@user.command("sign-out")
+def user_sign_out(
+    email: Annotated[str | None, typer.Argument(metavar="[EMAIL]", help="The address she signs in with.")] = None,
+    agency: Annotated[str | None, typer.Option("--agency", help="Everybody of this agency, by its id or name.")] = None,
+    as_json: Json = False,
+) -> int:
+    """End every session of one person, or of everybody at an agency. They may sign in again."""
+    from api.cli import people as it
+
+    return finish(lambda: it.sign_out(email, agency), as_json=as_json)
+
+
 @user.command("unlock")
 def user_unlock(email: Address, as_json: Json = False) -> int:
     """Let a suspended person back in. (Failed sign-ins slow down; they never lock anybody out.)"""

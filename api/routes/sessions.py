@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import StringConstraints
 
 from api.door import Door
@@ -174,10 +174,11 @@ def list_sessions(db: Annotated[Workspace, Can(Permission.SESSION_READ)]) -> Ses
 
 
 @router.delete("/current", status_code=204, summary="Sign out")
-def delete_current_session(db: Annotated[Workspace, Can(Permission.SESSION_REVOKE)]) -> None:
-    """End the session this request belongs to; its tokens stop at once."""
+def delete_current_session(db: Annotated[Workspace, Can(Permission.SESSION_REVOKE)]) -> Response:
+    """End the session this request belongs to; its tokens stop at once, and a browser forgets what it holds of ours."""
     if db.actor.session_id is not None:
         db.claim(SignInSession, db.actor.session_id).revoke(db)
+    return Response(status_code=204, headers={"clear-site-data": '"cache", "cookies", "storage"'})
 
 
 @router.delete("/{session_id}", status_code=204, summary="End one of my sessions")

@@ -154,3 +154,10 @@ def reinstate(user_id: UUID, db: Annotated[Workspace, Can(Permission.USER_UPDATE
     user.reinstate(db)
     db.flush()
     return UserOut.of(user)
+
+
+@router.delete("/{user_id}/sessions", status_code=204, summary="Sign a person out")
+def delete_user_sessions(user_id: UUID, db: Annotated[Workspace, Can(Permission.USER_UPDATE)]) -> None:
+    """End every session of hers, for instance after a theft; their tokens stop at once. She may sign in again."""
+    db.note(Action.USER_SESSIONS_ENDED, "users", [db.find(User, user_id).id])
+    end_sessions(db, user_id)

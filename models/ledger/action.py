@@ -140,6 +140,7 @@ class Action(StrEnum):
     USER_PASSWORD_RESET = "user.password_reset"  # noqa: S105 - an event's name
     USER_READ = "user.read"
     USER_REINSTATED = "user.reinstated"
+    USER_SESSIONS_ENDED = "user.sessions_ended"
     USER_SUSPENDED = "user.suspended"
     USER_UPDATED = "user.updated"
     WALL_LIFTED = "wall.lifted"

@@ -13,7 +13,7 @@ SECTIONS = ["home", "work", "technology", "bag"]
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PROBLEM = {"type", "title", "status", "code", "detail", "instance", "request_id", "retryable"}
 NOWHERE = "5b1f5b5e-3c0d-4a57-9d2c-6a5d3f0e9c11"  # a random id that no row has
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 ALWAYS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",

@@ -109,6 +109,24 @@ class TestSignIn:
         done(api.put(None, "/v1/me/password", fresh, headers=headers))
         good(bearer(api, token, path="/v1/caseload"))
 
+    def test_a_one_time_password_nobody_used_is_over_after_three_days(self, api: Api):
+        """It is refused as a wrong one is; an own password has no end."""
+
+        def made_before(hours: int, *, one_time: bool) -> None:
+            def work(db) -> None:
+                user = db.claim(User, api.world.people["ana"].actor.id)
+                user.set_password(db, user.password_hash, one_time=one_time)
+                user.password_changed_at = db.now - timedelta(hours=hours)
+
+            api.world.system(work)
+
+        made_before(71, one_time=True)
+        good(sign_in(api), 201)
+        made_before(73, one_time=True)
+        problem(sign_in(api), 401, "invalid-credentials")
+        made_before(24 * 365 * 5, one_time=False)
+        good(sign_in(api), 201)
+
 
 class TestRefresh:
     @pytest.fixture
@@ -178,6 +196,12 @@ class TestListAndEnd:
             api.token("ana")
         assert len(good(api.get("ana", "/v1/sessions"))["data"]) == MOST
         problem(bearer(api, oldest), 401, "session-ended")
+
+    def test_signing_out_lets_the_browser_forget(self, api: Api):
+        """Whatever a browser kept of ours goes with the session."""
+        answer = api.delete("ana", "/v1/sessions/current")
+        done(answer)
+        assert answer.headers["clear-site-data"] == '"cache", "cookies", "storage"'
 
     def test_signing_out_acts_at_once(self, api: Api):
         """The next request with the same token is refused."""

@@ -124,6 +124,20 @@ class TestSuspension:
         api._tokens.clear()
         good(api.get("ana", "/v1/me"))
 
+    def test_sessions_can_be_ended_without_it(self, api: Api):
+        """Signed out by an admin she is out with the next request, and comes in again; the entry says who did it. A
+        person of another agency is nobody."""
+        good(api.get("ana", "/v1/me"))
+        for _ in range(2):
+            assert api.delete("ada", f"{path(api)}/sessions").status_code == 204
+        problem(api.get("ana", "/v1/me"), 401, "session-ended")
+        entry = api.world.entries()[-1]
+        assert (entry["action"], entry["object"]["ids"]) == ("user.sessions_ended", [path(api).rpartition("/")[2]])
+        problem(api.delete("ada", f"{path(api, 'other')}/sessions"), 404, "not-found")
+        problem(api.delete("sol", f"{path(api)}/sessions"), 403, "forbidden")
+        api._tokens.clear()
+        good(api.get("ana", "/v1/me"))
+
     def test_not_of_oneself(self, api: Api):
         """An admin cannot lock the agency's last door from the inside."""
         problem(api.put("ada", f"{path(api, 'ada')}/suspension"), 409, "own-suspension")

@@ -4,7 +4,10 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import time
+import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -139,6 +142,35 @@ class TestHonestUse:
             client.headers["x-forwarded-for"] = "203.0.113.9"
             assert client.post("/v1/sessions", json=ANA).status_code == 201
         assert {e["where"]["ip"] for e in world.entries() if e["who"]["kind"] == "person"} == {"127.0.0.3"}
+
+
+class TestTls:
+    def test_only_what_is_recommended(self, proxy: Proxy) -> None:
+        """TLS 1.3, and of 1.2 the suites with forward secrecy and authenticated encryption; no older version."""
+
+        def agreed(version: ssl.TLSVersion, suites: str = "ALL:@SECLEVEL=0") -> str:
+            context = ssl.create_default_context(cafile=str(proxy.folder / "authority.pem"))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of asking for old versions
+                context.minimum_version = context.maximum_version = version
+            context.set_ciphers(suites)
+            with (
+                socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as bare,
+                context.wrap_socket(bare, server_hostname=NAME) as line,
+            ):
+                return str((line.cipher() or ("",))[0])
+
+        assert agreed(ssl.TLSVersion.TLSv1_3).startswith("TLS_")
+        assert "ECDHE" in agreed(ssl.TLSVersion.TLSv1_2)
+        for suite in ("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"):
+            assert agreed(ssl.TLSVersion.TLSv1_2, suite) == suite
+        for version, suites in (
+            (ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"),
+            (ssl.TLSVersion.TLSv1, "ALL:@SECLEVEL=0"),
+            (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"),
+        ):
+            with pytest.raises(OSError, match=r"alert|eof|EOF|reset|NO_PROTOCOLS|UNSUPPORTED"):
+                agreed(version, suites)
 
 
 class TestLargeAndSlow:

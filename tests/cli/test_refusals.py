@@ -1,9 +1,13 @@
 """Each reason not to run: exit 3, one line with the next command, nothing made, nothing touched."""
 
+import contextlib
 import json
 import shutil
+import socket
 import sqlite3
+import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,10 +15,12 @@ import sqlalchemy as sa
 
 import migrations
 from api.cli import house
+from api.cli.house import speaks_privately
 from api.cli.say import Trouble
 from models.engine import make_engine
 from models.vault.roots import RootKeys
 from tests.cli.program import Program
+from tests.cli.proxies import certify
 from tests.postgres import Urls
 
 SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
@@ -187,6 +193,73 @@ class TestSettings:
         more = {"WAYPOST_HOST": "0.0.0.0", "WAYPOST_PUBLIC_URL": "https://waypost.harbor.example"}  # noqa: S104
         with program.serving("serve", WAYPOST_ENV="production", **more) as service:
             assert service.stop() == 0
+
+    @pytest.mark.parametrize(
+        ("address", "private"),
+        [
+            ("db.harbor.example:5432/waypost", False),
+            ("db.harbor.example/waypost?sslmode=require", False),
+            ("db.harbor.example/waypost?sslmode=verify-ca", False),
+            ("/waypost?host=192.0.2.7", False),
+            ("/waypost?host=127.0.0.1&hostaddr=192.0.2.7", False),
+            ("127.0.0.1/waypost?hostaddr=192.0.2.7", False),
+            ("/waypost?host=127.0.0.1,192.0.2.7", False),
+            ("/waypost?host=127.0.0.1&host=192.0.2.7", False),
+            ("127.0.0.1.harbor.example/waypost", False),
+            ("db.harbor.example/waypost?sslmode=verify-full", True),
+            ("127.0.0.1:5432/waypost", True),
+            ("[::1]/waypost", True),
+            ("localhost/waypost", True),
+            ("/waypost", True),
+            ("/waypost?host=/run/postgresql", True),
+        ],
+    )
+    def test_a_database_elsewhere_is_spoken_to_by_verified_tls(self, address: str, *, private: bool) -> None:
+        """What any other mode does, or leaves out, somebody on the way could use."""
+        assert speaks_privately(f"postgresql+psycopg://waypost_app@{address}") is private
+
+    @SQLITE
+    def test_a_database_elsewhere_without_tls(self, program: Program) -> None:
+        """In production nothing is sent to it: not by serving, working or migrating; doctor says so too."""
+        bare = dict.fromkeys(
+            ("WAYPOST_DATABASE_URL", "WAYPOST_OWNER_DATABASE_URL"), "postgresql+psycopg://a@192.0.2.7/x"
+        )
+        bare["WAYPOST_ENV"] = "production"
+        for words in (("serve",), ("worker", "--once"), ("db", "upgrade"), ("status",)):
+            program(*words, **bare).refused("verified TLS", "sslmode=verify-full")
+        local = "postgresql+psycopg://a@127.0.0.1:1/waypost"
+        away = {"WAYPOST_DATABASE_URL": local, "WAYPOST_OWNER_DATABASE_URL": f"{local}?hostaddr=192.0.2.7"}
+        found = program("doctor", "--json", **bare | away).json["findings"]
+        assert {"the owner's way", "database"} <= {one["what"] for one in found if one["state"] == "fail"}
+        assert "way to the database" in {one["what"] for one in found if one["state"] == "ok"}
+
+    @pytest.mark.parametrize("offer", ["no TLS", "a certificate of somebody else"])
+    def test_whoever_is_not_the_database_hears_nothing(self, tmp_path: Path, offer: str) -> None:
+        """With sslmode=verify-full the driver leaves before it has said who it is."""
+        certify(tmp_path)
+        heard, ready = [], socket.create_server(("127.0.0.1", 0))
+
+        def pretend() -> None:
+            line, _ = ready.accept()
+            with line, contextlib.suppress(OSError):
+                assert len(line.recv(8)) == 8, "the driver asks for TLS first"
+                line.sendall(b"N" if offer == "no TLS" else b"S")
+                if offer != "no TLS":
+                    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+                    with context.wrap_socket(line, server_side=True) as inside:
+                        heard.append(inside.recv(1000))
+                else:
+                    heard.append(line.recv(1000))
+
+        with ready, ThreadPoolExecutor(1) as pool:
+            pretending = pool.submit(pretend)
+            asked = f"sslmode=verify-full&sslrootcert={tmp_path}/authority.pem"
+            url = f"postgresql+psycopg://waypost_app:hidden@localhost:{ready.getsockname()[1]}/waypost?{asked}"
+            with pytest.raises(sa.exc.OperationalError, match=r"SSL|certificate"):
+                make_engine(url).connect()
+            pretending.result(10)
+        assert heard in ([], [b""])
 
     @SQLITE
     def test_not_a_number(self, program: Program) -> None:

@@ -8,10 +8,12 @@ import stat
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from api import worker
 from api.worker import CHORES
@@ -41,6 +43,8 @@ ENDING = [
     ("agency", "create", "Beacon", "--time-zone", "Europe/Dublin", "--jurisdiction", "ie"),
     ("user", "create", "new@harbor.example", "--agency", "Harbor", "--name", "New", "--role", "advocate"),
     ("user", "reset-password", "ana@harbor.example"),
+    ("user", "sign-out", "ana@harbor.example"),
+    ("user", "sign-out", "--agency", "Harbor"),
     ("user", "unlock", "ana@harbor.example"),
     ("integration", "list"),
     ("content", "lint"),
@@ -138,6 +142,25 @@ def test_reset_is_in_the_agencys_ledger(program: Program, world: World) -> None:
     assert "ben@" not in json.dumps(last)
 
 
+def test_sign_out_ends_one_persons_sessions_or_everybodys(program: Program) -> None:
+    """What was signed in is out with the next request; without saying whom, nobody is."""
+    with (
+        program.serving() as service,
+        service.sign_in("ana@harbor.example", PASSWORD) as ana,
+        service.sign_in("sol@harbor.example", PASSWORD) as sol,
+    ):
+        sound(program("user", "sign-out", "ana@harbor.example"))
+        assert [ana.get("/v1/me").status_code, sol.get("/v1/me").status_code] == [401, 200]
+        assert (
+            program("user", "sign-out").code
+            == program("user", "sign-out", "x@y.example", "--agency", "Harbor").code
+            == 2
+        )
+        assert sol.get("/v1/me").status_code == 200
+        assert len(sound(program("user", "sign-out", "--agency", "Harbor", "--json")).json["signed_out"]) == 5
+        assert sol.get("/v1/me").status_code == 401
+
+
 def test_unlock_ends_a_suspension(program: Program, world: World) -> None:
     """A suspended person gets in again."""
     ben = world.people["ben"].actor.id
@@ -232,6 +255,26 @@ def test_doctor_names_the_sinks_that_take_no_checkpoint(program: Program, tmp_pa
     states = {f["what"]: f["state"] for f in done.json["findings"] if f["what"].startswith("sink ")}
     assert list(states.values()) == ["ok", "fail", "fail"]
     assert "s3cret" not in done.out + done.err
+
+
+@SQLITE
+def test_doctor_tells_which_secrets_are_too_old(program: Program) -> None:
+    """After a year the root key, after two the checkpoint key; replaced, they are young again."""
+
+    def told() -> dict[str, str]:
+        found = program("doctor", "--json").json["findings"]
+        return {f["what"].removeprefix("age of the "): f["state"] for f in found if f["what"].startswith("age of ")}
+
+    today = datetime.now(UTC)
+    assert told() == {"root key": "ok", "checkpoint key": "ok"}
+    with time_machine.travel(today + timedelta(days=400), tick=True):
+        assert told() == {"root key": "warn", "checkpoint key": "ok"}
+        sound(program("keys", "rotate"))
+        assert told() == {"root key": "ok", "checkpoint key": "ok"}
+    with time_machine.travel(today + timedelta(days=760), tick=True):
+        assert told() == {"root key": "ok", "checkpoint key": "warn"}
+        sound(program("keys", "rotate-checkpoint-key"))
+        assert told() == {"root key": "ok", "checkpoint key": "ok"}
 
 
 @SQLITE
