@@ -7,11 +7,13 @@ address nobody has takes the same four on the platform's rows.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 from api.gate import Errand, Front
 from api.limits import Attempt, network_of
+from api.shapes import Out
 from models import factor, recovery, throttle
 from models.access import PLATFORM
 from models.errors import Forbidden, Unauthenticated
@@ -23,6 +25,56 @@ from models.user import User, UserStatus, find_credentials, note_refusal, who_si
 from models.workspace import Workspace
 
 T = TypeVar("T")
+
+
+class SessionOut(Out):
+    """One sign-in."""
+
+    id: UUID
+    opened_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    agent: str | None
+    """Coarse kind of device it was opened from."""
+    network: str | None
+    """The network it was opened from: /24, or /56 of IPv6."""
+    factor_at: datetime | None
+    """When a second factor was shown in it last."""
+    current: bool
+    """Whether it is the one this request belongs to."""
+
+    @classmethod
+    def of(cls, session: SignInSession, current: UUID | None) -> "SessionOut":
+        """As shown to whom it belongs, in the session `current`."""
+        return cls(
+            id=session.id,
+            opened_at=session.opened_at,
+            last_used_at=session.last_used_at,
+            expires_at=session.expires_at,
+            agent=session.agent,
+            network=session.network,
+            factor_at=session.factor_at,
+            current=session.id == current,
+        )
+
+
+class SignedInOut(Out):
+    """Tokens for what follows."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    """Seconds the access token is good for."""
+    refresh_token: str
+    """Good for one use: the answer to it holds the next one."""
+    session: SessionOut
+    device_token: str | None
+    """For this device to keep and send with the next sign-in (90 days); it opens nothing by itself. Only after a whole
+    sign-in."""
+    second_factor_enrolment_required: bool
+    """True while a second factor is needed and missing: until it is set up, little more than that works."""
+    password_change_required: bool
+    """True after a one-time password: until she has her own, only reading /v1/me, its password and signing out work."""
 
 
 @dataclass(frozen=True)
@@ -161,3 +213,20 @@ async def shown_again(errand: Errand, prove: Callable[[], Awaitable[T | None]], 
         await _settled(front, lambda db: throttle.failed(db, tried))
         await errand.run(lambda db: note_refusal(db, user_id))
     raise refusal
+
+
+def signed_in_out(front: Front, opened: Opened, *, must_change: bool, device_token: str | None = None) -> SignedInOut:
+    """The answer to a sign-in. Raises Unauthenticated('session-ended') when reuse has just ended the session."""
+    session = opened.session
+    if opened.refresh_token is None:
+        raise Unauthenticated("session-ended")
+    return SignedInOut(
+        access_token=front.tokens.issue(session.agency_id, session.user_id, session.id),
+        token_type="Bearer",  # noqa: S106 - the name of a scheme
+        expires_in=front.tokens.life,
+        refresh_token=opened.refresh_token,
+        session=SessionOut.of(session, session.id),
+        device_token=device_token,
+        second_factor_enrolment_required=session.must_enrol,
+        password_change_required=must_change,
+    )

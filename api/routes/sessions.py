@@ -1,6 +1,5 @@
 """Signing in, staying signed in, signing out."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from pydantic import StringConstraints
 from api.door import Door
 from api.gate import Anyone, Can, Errand, Front
 from api.shapes import Code, Email, In, Out
-from api.sign_in import Shown, shown_again, sign_in
+from api.sign_in import SessionOut, Shown, SignedInOut, shown_again, sign_in, signed_in_out
 from models import factor
 from models.access import Permission
 from models.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauthenticated
@@ -44,55 +43,6 @@ class RefreshIn(In):
     refresh_token: Secret
 
 
-class SessionOut(Out):
-    """One sign-in."""
-
-    id: UUID
-    opened_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    agent: str | None
-    """Coarse kind of device it was opened from."""
-    network: str | None
-    """The network it was opened from: /24, or /56 of IPv6."""
-    factor_at: datetime | None
-    """When a second factor was shown in it last."""
-    current: bool
-    """Whether it is the one this request belongs to."""
-
-    @classmethod
-    def of(cls, session: SignInSession, current: UUID | None) -> "SessionOut":
-        return cls(
-            id=session.id,
-            opened_at=session.opened_at,
-            last_used_at=session.last_used_at,
-            expires_at=session.expires_at,
-            agent=session.agent,
-            network=session.network,
-            factor_at=session.factor_at,
-            current=session.id == current,
-        )
-
-
-class SignedInOut(Out):
-    """Tokens for what follows."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-    """Seconds the access token is good for."""
-    refresh_token: str
-    """Good for one use: the answer to it holds the next one."""
-    session: SessionOut
-    device_token: str | None
-    """For this device to keep and send with the next sign-in (90 days); it opens nothing by itself. Only after a whole
-    sign-in."""
-    second_factor_enrolment_required: bool
-    """True while a second factor is needed and missing: until it is set up, little more than that works."""
-    password_change_required: bool
-    """True after a one-time password: until she has her own, only reading /v1/me, its password and signing out work."""
-
-
 class SessionsOut(Out):
     """A person's living sessions, newest first (at most 10)."""
 
@@ -106,7 +56,7 @@ async def create_session(body: SessionIn, front: Annotated[Front, Anyone()]) -> 
     limited by address and network, and by network; a success costs nothing. Who has no second factor and needs one can
     do nothing but set it up."""
     signed_in = await sign_in(front, Shown(**{name: getattr(body, name) for name in SessionIn.model_fields}))
-    return _signed_in(
+    return signed_in_out(
         front,
         signed_in.opened,
         must_change=signed_in.must_change_password,
@@ -128,7 +78,7 @@ async def refresh_session(body: RefreshIn, front: Annotated[Front, Anyone()]) ->
         return opened, bool(user.must_change_password)
 
     opened, must_change = await front.as_system(agency_id, rotate)
-    return _signed_in(front, opened, must_change=must_change)
+    return signed_in_out(front, opened, must_change=must_change)
 
 
 class ProofIn(In):
@@ -163,7 +113,7 @@ async def prove_second_factor(body: ProofIn, errand: Annotated[Errand, Can(Permi
 
     opened = await shown_again(errand, prove, Forbidden("wrong-code"))
     must_change = errand.actor is not None and errand.actor.must_change_password
-    return _signed_in(errand.front, opened, must_change=must_change)
+    return signed_in_out(errand.front, opened, must_change=must_change)
 
 
 @router.get("", summary="List my sessions")
@@ -189,19 +139,3 @@ def delete_session(session_id: UUID, db: Annotated[Workspace, Can(Permission.SES
     if session.user_id != db.actor.id:
         raise NotFound
     session.revoke(db)
-
-
-def _signed_in(front: Front, opened: Opened, *, must_change: bool, device_token: str | None = None) -> SignedInOut:
-    session = opened.session
-    if opened.refresh_token is None:
-        raise Unauthenticated("session-ended")
-    return SignedInOut(
-        access_token=front.tokens.issue(session.agency_id, session.user_id, session.id),
-        token_type="Bearer",  # noqa: S106 - the name of a scheme
-        expires_in=front.tokens.life,
-        refresh_token=opened.refresh_token,
-        session=SessionOut.of(session, session.id),
-        device_token=device_token,
-        second_factor_enrolment_required=session.must_enrol,
-        password_change_required=must_change,
-    )

@@ -11,6 +11,7 @@ from api.door import Door
 from api.gate import Anyone, Can, Errand, Front
 from api.oidc import Person
 from api.shapes import In, Out
+from api.sign_in import SignedInOut, signed_in_out
 from models.access import Permission
 from models.errors import DomainError, NotFound, Unauthenticated
 from models.identity import (
@@ -60,28 +61,6 @@ class AuthorizationOut(Out):
     """Seconds until this has to be finished."""
 
 
-class SsoSessionOut(Out):
-    """One sign-in."""
-
-    id: UUID
-    opened_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    agent: str | None
-    current: bool
-
-
-class SsoSignedInOut(Out):
-    """Tokens for what follows, as POST /v1/sessions gives them."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-    refresh_token: str
-    session: SsoSessionOut
-    password_change_required: bool
-
-
 class IdentityOut(Out):
     """An account at the provider that is the caller's. Which one it is stays with the provider."""
 
@@ -113,7 +92,7 @@ async def create_authorization(body: AuthorizationIn, front: Annotated[Front, An
 
 
 @router.post("/sso/sessions", status_code=201, summary="Sign in with what the provider gave")
-async def create_session(body: ReturnIn, front: Annotated[Front, Anyone()]) -> SsoSignedInOut:
+async def create_session(body: ReturnIn, front: Annotated[Front, Anyone()]) -> SignedInOut:
     """Exchange the code for tokens, once, in the browser that began. One answer for every way in which it can fail: an
     account that is nobody's here, a suspended person, a token for somebody else."""
     agency_id = agency_of(body.state)
@@ -128,7 +107,7 @@ async def create_session(body: ReturnIn, front: Annotated[Front, Anyone()]) -> S
             await front.as_system(agency_id, _note_refusal)
             raise
         attempt.failed = False
-    return _signed_in(front, opened, must_change=must_change)
+    return signed_in_out(front, opened, must_change=must_change)
 
 
 @router.get("/me/identities", summary="List my accounts at the provider")
@@ -208,23 +187,3 @@ async def _open(front: Front, agency_id: UUID, provider: Provider, person: Perso
         return opened, bool(user.must_change_password)
 
     return await front.as_person(agency_id, found.user_id, sign_in)
-
-
-def _signed_in(front: Front, opened: Opened, *, must_change: bool) -> SsoSignedInOut:
-    session = opened.session
-    shown = SsoSessionOut(
-        id=session.id,
-        opened_at=session.opened_at,
-        last_used_at=session.last_used_at,
-        expires_at=session.expires_at,
-        agent=session.agent,
-        current=True,
-    )
-    return SsoSignedInOut(
-        access_token=front.tokens.issue(session.agency_id, session.user_id, session.id),
-        token_type="Bearer",  # noqa: S106 - the name of a scheme
-        expires_in=front.tokens.life,
-        refresh_token=opened.refresh_token or "",
-        session=shown,
-        password_change_required=must_change,
-    )
