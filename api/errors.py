@@ -20,6 +20,7 @@ from models.errors import (
     Invalid,
     KeyRefused,
     SealError,
+    Spent,
     Stale,
     TooManyClients,
     TooManyTries,
@@ -72,7 +73,7 @@ def problem(
 def answer(request: Request, error: BaseException) -> Response:
     """The answer for any error. What is not a refusal of ours is hidden whole, and logged by its kind alone."""
     headers: dict[str, str] = {}
-    if isinstance(error, Unavailable | RateLimited | TooManyClients | TooManyTries):
+    if isinstance(error, Unavailable | RateLimited | Spent | TooManyClients | TooManyTries):
         headers["retry-after"] = str(error.retry_after)
     if isinstance(error, Stale):
         headers["etag"] = f'"{error.current}"'

@@ -36,6 +36,8 @@ BODIES: dict[str, Any] = {
     "AgencyPatch": {"time_zone": "America/New_York", "review_interval": "P8W"},
     "AssignmentIn": {"user_id": USER},
     "AuthorizationIn": {"agency": USER},
+    "BreakGlassIn": {"reason": "client_called", "explanation": "She is on the night line and her advocate is asleep."},
+    "BreakGlassReviewIn": {"outcome": "justified", "note": "She was on the line; only the plan was read."},
     "CanaryIn": {"alias": "Teal", "contact": {"safe_hours": "weekdays before 15:00"}},
     "CaseloadHandoverIn": {"to_user_id": USER},
     "CancellationIn": {"reason": "She asked for another day."},
@@ -44,6 +46,7 @@ BODIES: dict[str, Any] = {
     "ClosureIn": {"reason": "She moved on; the door stays open."},
     "ConfirmationIn": {"totp_code": "492039"},
     "CompletionIn": {"what_changed": "A new workplace; the route was changed."},
+    "ConflictCheckIn": {"names": ["Jordan Vale", "Jordan Vale Marsh"], "date_of_birth": "1988-04-17"},
     "CoverIn": {"absent_id": USER, "by_id": ID, "ends_at": "2027-02-12T17:00:00Z"},
     "DestructionIn": {"what": "everything", "reason": "client_asked"},
     "DraftIn": {},
@@ -62,6 +65,11 @@ BODIES: dict[str, Any] = {
     "ItemsPatch": {"items": [{"id": ITEM, "version": 1, "status": "planned"}]},
     "LegalHoldIn": {"client_id": ID, "reason": "A subpoena arrived; counsel is told.", "reference": "FA-27-1042"},
     "MePatch": {"language": "es"},
+    "NamedBreakGlassIn": {
+        "name": "Wren Alder",
+        "reason": "client_in_danger",
+        "explanation": "She called from a bus stop; the plan says whom to send.",
+    },
     "OutcomeIn": {"outcome": "helped"},
     "PasswordIn": {"current_password": "the one used until now", "new_password": "seven quiet boats at noon"},
     "PasswordResetIn": {"email": "ana@harbor.example"},
@@ -113,6 +121,7 @@ BODIES: dict[str, Any] = {
         "scope": "clients:read",
     },
     "UserPatch": {"roles": ["advocate", "supervisor"]},
+    "VolunteerIn": {"user_id": USER},
     "WallIn": {"client_id": ID, "user_id": USER, "reason": "A relative of the other party works here."},
 }
 

@@ -1,6 +1,6 @@
 """Who comes in: bearer token → session → actor → Workspace. The only way a route gets to the database (law 1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -111,8 +111,8 @@ class Errand:
         self._lane, self._origin, self._permission = lane, front.origin, permission
         self.actor: Actor | None = None
 
-    async def run(self, work: Callable[[Workspace], T]) -> T:
-        """One unit."""
+    async def run(self, work: Callable[[Workspace], T], named: Sequence[UUID] = ()) -> T:
+        """One unit. `named`: the ids asked for, for the entry of a denial."""
 
         def admitted(db: Workspace) -> T:
             admit(db, self.claims, self._permission)
@@ -120,7 +120,7 @@ class Errand:
             return work(db)
 
         turn = self.claims.agency_id, self.claims.user_id
-        return await self._lane.run(Unit(self.claims.agency_id, admitted, self._origin, turn=turn))
+        return await self._lane.run(Unit(self.claims.agency_id, admitted, self._origin, named, turn))
 
 
 def bearer(header: str | None, tokens: Tokens) -> Claims:

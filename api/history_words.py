@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from models.access import Kind, Role
+from models.break_glass import BreakGlassReason
 from models.ledger.action import Action
 
 A = Action
@@ -15,6 +17,16 @@ DID: dict[str, Pair] = {
     A.ACCESS_DENIED: ("asked for something in the record and was refused", "pidió algo del expediente y se le negó"),
     A.ASSIGNMENT_ENDED: ("ended an assignment to the case", "terminó una asignación al caso"),
     A.ASSIGNMENT_STARTED: ("assigned somebody to the case", "asignó a alguien al caso"),
+    A.BREAK_GLASS_OPENED: ("opened the record in an emergency", "abrió el expediente en una emergencia"),
+    A.BREAK_GLASS_READ: (
+        "looked at why the record was opened in an emergency",
+        "miró por qué se abrió el expediente en una emergencia",
+    ),
+    A.BREAK_GLASS_RETURNED: ("ended an emergency opening of the record", "terminó una apertura de emergencia"),
+    A.BREAK_GLASS_REVIEWED: (
+        "reviewed an emergency opening of the record",
+        "revisó una apertura de emergencia del expediente",
+    ),
     A.CASELOAD_READ: ("saw the name in a list of cases", "vio el nombre en una lista de casos"),
     A.CHECKLIST_ITEM_ADDED: ("added a step to the safety plan", "agregó un paso al plan de seguridad"),
     A.CHECKLIST_ITEM_READ: ("opened a step of the safety plan", "abrió un paso del plan de seguridad"),
@@ -43,6 +55,10 @@ DID: dict[str, Pair] = {
         "terminó la limitación del expediente a quienes trabajan con ella",
     ),
     A.CLIENT_UPDATED: ("changed the record", "cambió el expediente"),
+    A.CONFLICT_CHECK_READ: (
+        "looked at a name check that had matched the record",
+        "miró una consulta de nombres que había coincidido con el expediente",
+    ),
     A.COVER_ENDED: ("ended a cover for a colleague", "terminó una suplencia"),
     A.COVER_STARTED: ("had somebody cover for a colleague", "organizó que alguien supliera a una colega"),
     A.DESTRUCTION_APPROVED: ("approved destroying the record", "aprobó destruir el expediente"),
@@ -91,6 +107,18 @@ DID: dict[str, Pair] = {
     A.REVIEW_READ: ("opened a review", "abrió una revisión"),
     A.REVIEW_SCHEDULED: ("scheduled a review", "programó una revisión"),
     A.REVIEW_UPDATED: ("changed a review", "cambió una revisión"),
+    A.VOLUNTEER_ASSIGNED: (
+        "gave a volunteer a part of the safety plan to help with",
+        "dio a una persona voluntaria una parte del plan de seguridad para ayudar",
+    ),
+    A.VOLUNTEER_ENDED: (
+        "ended a volunteer's help with a part of the safety plan",
+        "terminó la ayuda de una persona voluntaria con una parte del plan de seguridad",
+    ),
+    A.VOLUNTEER_TASKS_READ: (
+        "saw the parts of the safety plan to help with, and the name used here",
+        "vio las partes del plan de seguridad en que ayuda, y el nombre usado aquí",
+    ),
     A.WALL_LIFTED: ("let somebody see the record again", "permitió que alguien vuelva a ver el expediente"),
     A.WALL_LIFTING_PROPOSED: (
         "proposed to let somebody see the record again",
@@ -113,6 +141,7 @@ ROLES: dict[str, Pair] = {
     Role.AGENCY_ADMIN: ("agency admin", "persona que administra"),
     Role.AUDITOR: ("auditor", "persona que audita"),
     Role.SUPERVISOR: ("supervisor", "persona que supervisa"),
+    Role.VOLUNTEER: ("volunteer", "persona voluntaria"),
 }
 MACHINERY: dict[str, Pair] = {
     Kind.COMMAND: ("whoever runs Waypost here, on its computer", "quien mantiene Waypost, desde su computadora"),
@@ -131,7 +160,20 @@ REASONS: dict[str, Pair] = {
     Role.ADVOCATE: ("was assigned to the case", "tenía asignado el caso"),
     Role.AGENCY_ADMIN: ("administers the agency", "administra la organización"),
     Role.SUPERVISOR: ("supervises the cases of the agency", "supervisa los casos de la organización"),
+    Role.VOLUNTEER: ("was given a part of the plan to help with", "tenía asignada una parte del plan para ayudar"),
 }
+#: Why somebody opened the record who otherwise could not (models/break_glass.py).
+EMERGENCIES: dict[str, Pair] = {
+    BreakGlassReason.CLIENT_CALLED: ("you called, or somebody for you", "usted llamó, o alguien por usted"),
+    BreakGlassReason.CLIENT_IN_DANGER: ("you were thought to be in danger", "se creía que usted corría peligro"),
+    BreakGlassReason.COLLEAGUE_AWAY: (
+        "whoever works with you could not be reached",
+        "no se localizaba a quien trabaja con usted",
+    ),
+    BreakGlassReason.COURT_TODAY: ("a court or an office needed an answer", "un tribunal u oficina esperaba respuesta"),
+    BreakGlassReason.OTHER: ("another reason, written down", "otro motivo, puesto por escrito"),
+}
+_EMERGENCY: Pair = ("in an emergency", "en una emergencia")
 _UPKEEP: Pair = ("part of running Waypost", "parte del funcionamiento de Waypost")
 _OR: Pair = (", or ", " o ")
 _AND: Pair = ("; ", "; ")
@@ -155,17 +197,29 @@ def name(entry: dict[str, Any], known: str | None, language: str) -> str:
     return known or _said(MACHINERY.get(kind, _PARTNER if kind == Kind.INTEGRATION else _UNKNOWN), language)
 
 
-def why(entry: dict[str, Any], language: str) -> str | None:
-    """Why somebody could: the purpose she gave, or what her role stands for; None for whoever was refused."""
+def why(entry: dict[str, Any], language: str, client_id: UUID | None = None) -> str | None:
+    """Why somebody could: the purpose she gave, or what her role stands for; None for whoever was refused. Of several
+    break-glasses only the one on this client is told."""
     if entry["outcome"] != "ok":
         return None
     if entry["who"]["kind"] == Kind.INTEGRATION:
         return _said(_RELEASED, language)
-    if purpose := (entry.get("why") or {}).get("purpose"):
+    if (glass := _glass(entry, client_id)) is not None:
+        pairs = [_EMERGENCY] + [EMERGENCIES[glass]] * (glass in EMERGENCIES)
+        return ": ".join(_said(pair, language) for pair in pairs)
+    purpose = (entry.get("why") or {}).get("purpose")
+    if purpose and purpose != "break_glass":
         return str(purpose)
     if entry["who"]["kind"] in MACHINERY:
         return _said(_UPKEEP, language)
     return _joined((REASONS[part] for part in _roles(entry) if part in REASONS), _OR, language) or None
+
+
+def _glass(entry: dict[str, Any], client_id: UUID | None) -> str | None:
+    """The reason of the break-glass through which this client was seen, or that was opened on her."""
+    through = (entry.get("why") or {}).get("break_glass", ())
+    opened = entry["object"].get("counts", {}).get("reason") if entry.get("action") == A.BREAK_GLASS_OPENED else None
+    return opened or next((str(one["reason"]) for one in through if one["client"] == str(client_id)), None)
 
 
 def _roles(entry: dict[str, Any]) -> list[str]:

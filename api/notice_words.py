@@ -4,6 +4,20 @@ from models.notice import NoticeKind
 
 N = NoticeKind
 TITLES: dict[NoticeKind, dict[str, str]] = {
+    N.BREAK_GLASS_OPENED: {
+        "en": "Somebody opened one of your clients' records with break-glass. Look at who and why now.",
+        "es": "Alguien abrió con acceso de emergencia un expediente que le concierne. Mire ahora quién y por qué.",
+    },
+    N.BREAK_GLASS_REVIEWED: {
+        "en": "A break-glass of yours was reviewed.",
+        "es": "Se revisó un acceso de emergencia suyo.",
+    },
+    N.CONFLICT_CHECK_REFERRED: {
+        "en": "A conflict check at intake matched a client you may see. Whoever asked was told to speak to a "
+        "supervisor.",
+        "es": "Una consulta de conflictos coincidió con un expediente que usted puede ver. Se indicó a quien preguntó "
+        "que hable con quien supervisa.",
+    },
     N.FACTOR_CONFIRMED: {
         "en": "A second factor was set up for your sign-in. If that was not you, tell an admin now.",
         "es": "Se configuró un segundo factor para su acceso. Si no fue usted, avise ahora a quien administra.",
@@ -68,6 +82,10 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "es": "Hubo muchísimos intentos fallidos de entrar en su cuenta. Hasta que usted entre, solo se admiten "
         "equipos "
         "que ya usó y códigos de recuperación. Si no fue usted, cambie su contraseña.",
+    },
+    N.SECTION_GIVEN: {
+        "en": "You were given steps to help with.",
+        "es": "Le asignaron pasos en los que ayudar.",
     },
 }
 

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from uuid import UUID
 
 from api.log import logger
-from models import destruction, idempotency, invitation, mail, notice, session, throttle, watch
+from models import (
+    break_glass,
+    conflict_check,
+    destruction,
+    idempotency,
+    invitation,
+    mail,
+    notice,
+    session,
+    throttle,
+    watch,
+)
 from models.access import PLATFORM, Actor
 from models.agency import agency_ids
 from models.database import Database
@@ -16,7 +27,9 @@ from models.workspace import Workspace
 EVERY = 300.0  # seconds between two rounds
 Chore = Callable[[Workspace], int]
 CHORES: dict[str, Chore] = {
+    "forget-break-glass-attempts": break_glass.forget_attempts,
     "forget-client-openings": watch.forget_openings,
+    "forget-conflict-checks": conflict_check.forget_old,
     "forget-idempotency-keys": idempotency.forget_old,
     "forget-dead-sessions": session.forget_dead,
     "forget-ended-invitations": invitation.forget_ended,

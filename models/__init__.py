@@ -3,14 +3,15 @@
 Machinery, read once, in this order: errors, access, vault, sight, rows, base, kept, ledger, orm, watch, workspace,
 engine, database.
 Words: content. Nouns, one file each: agency, integration, user, session, identity, invitation and password_reset (with
-links, mail, letters), jurisdiction, template, library, client, checklist, review, plan, assignment, cover, wall, team,
-staffing, caseload, hidden, history, released, search (with names, search_index), legal_hold, notice, release, rekey,
-shred, destruction, factor (with recovery), factor_reset; and three that serve the front door: idempotency, setup,
-throttle. Above them all: backup.
+links, mail, letters), jurisdiction, template, library, client, checklist, review, plan, assignment, cover, namesakes,
+overseers, conflict_check, break_glass, volunteer, wall, team, staffing, caseload, hidden, history, released, search
+(with names, search_index), legal_hold, notice, release, rekey, shred, destruction, factor (with recovery),
+factor_reset; and three that serve the front door: idempotency, setup, throttle. Above them all: backup.
 Importing this package makes every table known.
 """
 
 import models.caseload
+import models.conflict_check
 import models.database
 import models.destruction
 import models.factor_reset
@@ -24,4 +25,5 @@ import models.setup
 import models.staffing
 import models.team
 import models.throttle
-import models.wall  # noqa: F401 - these fifteen reach every module that holds a table
+import models.volunteer
+import models.wall  # noqa: F401 - these and theirs reach every module that holds a table

@@ -16,6 +16,7 @@ class Role(StrEnum):
     AGENCY_ADMIN = "agency_admin"
     AUDITOR = "auditor"
     SUPERVISOR = "supervisor"
+    VOLUNTEER = "volunteer"
 
 
 class Permission(StrEnum):
@@ -27,6 +28,10 @@ class Permission(StrEnum):
     ASSIGNMENT_END = "assignment:end"
     ASSIGNMENT_READ = "assignment:read"
     AUDIT_READ = "audit:read"
+    BREAKGLASS_OPEN = "breakglass:open"
+    BREAKGLASS_READ = "breakglass:read"
+    BREAKGLASS_RETURN = "breakglass:return"
+    BREAKGLASS_REVIEW = "breakglass:review"
     CANARY_CREATE = "canary:create"
     CANARY_READ = "canary:read"
     CASELOAD_READ = "caseload:read"
@@ -38,6 +43,8 @@ class Permission(StrEnum):
     CLIENT_SEARCH = "client:search"
     CLIENT_UPDATE = "client:update"
     COLLEAGUE_READ = "colleague:read"
+    CONFLICT_ASK = "conflict:ask"
+    CONFLICT_READ = "conflict:read"
     COVER_CREATE = "cover:create"
     COVER_END = "cover:end"
     COVER_READ = "cover:read"
@@ -49,6 +56,7 @@ class Permission(StrEnum):
     FACTOR_READ = "factor:read"
     FACTOR_RESET = "factor:reset"
     FACTOR_UPDATE = "factor:update"
+    HISTORY_READ = "history:read"
     HOLD_LIFT = "hold:lift"
     HOLD_PLACE = "hold:place"
     HOLD_READ = "hold:read"
@@ -83,6 +91,7 @@ class Permission(StrEnum):
     SESSION_END = "session:end"
     SESSION_READ = "session:read"
     SESSION_REVOKE = "session:revoke"
+    TASK_READ = "task:read"
     TEAM_CREATE = "team:create"
     TEAM_READ = "team:read"
     TEAM_REMOVE = "team:remove"
@@ -92,6 +101,9 @@ class Permission(StrEnum):
     TEMPLATE_READ = "template:read"
     USER_READ = "user:read"
     USER_UPDATE = "user:update"
+    VOLUNTEER_ASSIGN = "volunteer:assign"
+    VOLUNTEER_END = "volunteer:end"
+    VOLUNTEER_READ = "volunteer:read"
     WALL_APPROVE = "wall:approve"
     WALL_OWN = "wall:own"
     WALL_PROPOSE = "wall:propose"
@@ -103,10 +115,11 @@ class Reach(IntEnum):
     restrictions take clients away from every person (models/sight.py); EVERYTHING is for the machinery alone."""
 
     NONE = 0
-    ASSIGNED = 1
-    TEAM = 2
-    AGENCY = 3
-    EVERYTHING = 4
+    SECTIONS = 1
+    ASSIGNED = 2
+    TEAM = 3
+    AGENCY = 4
+    EVERYTHING = 5
 
 
 REACH: dict[Role, Reach] = {
@@ -114,6 +127,7 @@ REACH: dict[Role, Reach] = {
     Role.AGENCY_ADMIN: Reach.NONE,
     Role.AUDITOR: Reach.NONE,
     Role.SUPERVISOR: Reach.AGENCY,  # of a supervisor in a team: TEAM
+    Role.VOLUNTEER: Reach.SECTIONS,  # of plans, given to her one by one (models/volunteer.py)
 }
 
 P = Permission
@@ -128,20 +142,30 @@ RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
 BY_TWO = frozenset({P.DESTRUCTION_PROPOSE, P.DESTRUCTION_READ, P.HOLD_PLACE, P.HOLD_READ})
 #: Who works with whom: given by those who see the clients, and by those who see none, who name them by id.
 STAFFING = frozenset({P.ASSIGNMENT_CREATE, P.ASSIGNMENT_END, P.COVER_CREATE, P.COVER_END, P.COVER_READ, P.TEAM_READ})
+#: Conflict checks at intake, and the way to somebody else's client in a crisis.
+INTAKE = frozenset({P.CONFLICT_ASK, P.CONFLICT_READ})
+GLASS = frozenset({P.BREAKGLASS_OPEN, P.BREAKGLASS_READ, P.BREAKGLASS_RETURN})
+#: Which volunteer helps with which section of a plan.
+VOLUNTEERS = frozenset({P.VOLUNTEER_ASSIGN, P.VOLUNTEER_END, P.VOLUNTEER_READ})
 #: Walls take two people, of either role; anybody may put herself behind one.
 WALLS = frozenset({P.WALL_APPROVE, P.WALL_OWN, P.WALL_PROPOSE, P.WALL_READ})
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADVOCATE: EVERYBODY
+    | GLASS
+    | INTAKE
     | RELEASES
-    | {P.CLIENT_RESTRICT, P.COVER_READ, P.WALL_OWN}
+    | VOLUNTEERS
+    | {P.CLIENT_RESTRICT, P.COVER_READ, P.HISTORY_READ, P.WALL_OWN}
     | {P.ASSIGNMENT_READ, P.CASELOAD_READ, P.CHECKLIST_TICK, P.CHECKLIST_UPDATE, P.CLIENT_CREATE, P.CLIENT_READ}
     | {P.CLIENT_SEARCH, P.CLIENT_UPDATE, P.PLAN_CREATE, P.PLAN_READ, P.PLAN_UPDATE, P.REVIEW_COMPLETE, P.REVIEW_READ}
     | {P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ},
     Role.AGENCY_ADMIN: EVERYBODY
     | BY_TWO
+    | GLASS
     | STAFFING
     | WALLS
+    | {P.BREAKGLASS_REVIEW}
     | {P.TEAM_CREATE, P.TEAM_REMOVE, P.TEAM_UPDATE}
     | {P.DESTRUCTION_APPROVE, P.FACTOR_READ, P.FACTOR_RESET, P.HOLD_LIFT}
     | {P.INTEGRATION_CREATE, P.INTEGRATION_READ, P.INTEGRATION_SUSPEND, P.INTEGRATION_UPDATE}
@@ -152,17 +176,22 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.AUDITOR: EVERYBODY | {P.AUDIT_READ, P.DESTRUCTION_READ, P.USER_READ},
     Role.SUPERVISOR: EVERYBODY
     | BY_TWO
+    | GLASS
+    | INTAKE
     | RELEASES
     | STAFFING
+    | VOLUNTEERS
     | WALLS
+    | {P.BREAKGLASS_REVIEW, P.HISTORY_READ}
     | {P.ASSIGNMENT_READ, P.AUDIT_READ, P.CASELOAD_READ, P.CLIENT_READ, P.CLIENT_RESTRICT, P.COLLEAGUE_READ}
     | {P.CLIENT_SEARCH, P.PLAN_READ, P.REVIEW_READ, P.REVIEW_SCHEDULE, P.TEMPLATE_DRAFT, P.TEMPLATE_READ, P.USER_READ},
+    Role.VOLUNTEER: EVERYBODY | {P.CHECKLIST_TICK, P.TASK_READ},
 }
 
 #: Which roles somebody of this role may give to others, by an invitation or a change. What is not here, nobody gives
 #: but whoever runs the installation.
 MAY_GRANT: dict[Role, frozenset[Role]] = {
-    Role.AGENCY_ADMIN: frozenset({Role.ADVOCATE, Role.AGENCY_ADMIN, Role.AUDITOR, Role.SUPERVISOR}),
+    Role.AGENCY_ADMIN: frozenset({Role.ADVOCATE, Role.AGENCY_ADMIN, Role.AUDITOR, Role.SUPERVISOR, Role.VOLUNTEER}),
 }
 
 
@@ -185,6 +214,13 @@ SCOPES: dict[Scope, frozenset[Permission]] = {
 #: Operations where an integration names clients by ids of its own (models/vault/pairwise.py).
 RELEASED = frozenset().union(*SCOPES.values())
 
+#: What an open break-glass lets a person read of its one client, whatever her roles (models/break_glass.py).
+THROUGH_GLASS = frozenset({P.CLIENT_READ, P.PLAN_READ, P.RELEASE_READ, P.REVIEW_READ})
+#: What is left to a person whose break-glass nobody has reviewed in time: reading her own, and ending what she opened.
+WHILE_UNREVIEWED = EVERYBODY | {P.ASSIGNMENT_READ, P.BREAKGLASS_READ, P.BREAKGLASS_RETURN, P.CASELOAD_READ}
+WHILE_UNREVIEWED |= {P.CLIENT_READ, P.CLIENT_SEARCH, P.PLAN_READ, P.RELEASE_READ, P.REVIEW_READ, P.TEMPLATE_READ}
+REVIEWED_WITHIN = timedelta(days=7)
+
 #: What a person with a one-time password may do before choosing her own.
 BEFORE_OWN_PASSWORD = frozenset({P.ME_READ, P.PASSWORD_CHANGE, P.SESSION_REVOKE})
 #: What a person who needs a second factor and has shown none may do before she enrols one, or shows hers.
@@ -192,9 +228,9 @@ BEFORE_FACTOR = BEFORE_OWN_PASSWORD | {P.FACTOR_PROVE, P.FACTOR_UPDATE}
 
 #: What asks for a second factor shown within STEP_UP_WITHIN, because a session left open or stolen must not do it.
 STEP_UP = frozenset(
-    {P.AGENCY_UPDATE, P.CANARY_CREATE, P.CANARY_READ, P.DESTRUCTION_APPROVE, P.FACTOR_RESET, P.FACTOR_UPDATE}
-    | {P.HOLD_LIFT, P.IDENTITY_LINK, P.INTEGRATION_CREATE, P.INTEGRATION_UPDATE, P.INVITATION_SEND, P.PASSWORD_RESET}
-    | {P.PROVIDER_UPDATE, P.RELEASE_RECORD, P.SESSION_END, P.USER_UPDATE}
+    {P.AGENCY_UPDATE, P.BREAKGLASS_OPEN, P.CANARY_CREATE, P.CANARY_READ, P.DESTRUCTION_APPROVE, P.FACTOR_RESET}
+    | {P.FACTOR_UPDATE, P.HOLD_LIFT, P.IDENTITY_LINK, P.INTEGRATION_CREATE, P.INTEGRATION_UPDATE, P.INVITATION_SEND}
+    | {P.PASSWORD_RESET, P.PROVIDER_UPDATE, P.RELEASE_RECORD, P.SESSION_END, P.USER_UPDATE}
 )
 STEP_UP_WITHIN = timedelta(minutes=10)
 
@@ -224,6 +260,8 @@ class Actor:
     must_change_password: bool = False
     must_enrol: bool = False
     factor_at: datetime | None = None
+    glass_open: bool = False
+    unreviewed: bool = False
     team_id: UUID | None = None
 
     @classmethod
@@ -237,25 +275,37 @@ class Actor:
         return cls(agency_id, PLATFORM, kind=kind)
 
     def may(self, permission: Permission) -> bool:
-        """True when one of the roles, or of the scopes, grants it; a one-time password narrows that to changing the
-        password, and a second factor that is missing to enrolling one."""
+        """True when one of the roles, or of the scopes, grants it, or a break-glass lets her read through it. A one-time
+        password narrows that to changing the password, a second factor that is missing to enrolling one, and a
+        break-glass nobody reviewed in time to reading her own."""
         if self.kind is Kind.INTEGRATION:
             return any(permission in SCOPES[scope] for scope in self.scopes)
         if self.must_change_password and permission not in BEFORE_OWN_PASSWORD:
             return False
         if self.must_enrol and permission not in BEFORE_FACTOR:
             return False
-        return any(permission in GRANTS[role] for role in self.roles)
+        if self.unreviewed and permission not in WHILE_UNREVIEWED:
+            return False
+        return self.reads_through_glass(permission) or any(permission in GRANTS[role] for role in self.roles)
 
     def must_prove(self, permission: Permission, now: datetime) -> bool:
         """True when a second factor has to be shown again first. A session without any is one of a demo that asks for
         none, or may only enrol: there is nothing to show."""
         return permission in STEP_UP and self.factor_at is not None and now - self.factor_at > STEP_UP_WITHIN
 
+    def reads_through_glass(self, permission: Permission) -> bool:
+        """Whether a break-glass of hers widens what this permission shows. Whoever lost the role that may open one
+        reads nothing through it either."""
+        if not self.glass_open or permission not in THROUGH_GLASS:
+            return False
+        return any(Permission.BREAKGLASS_OPEN in GRANTS[role] for role in self.roles)
+
     def reach(self, permission: Permission) -> Reach:
         """How far this permission reaches: the widest of the roles granting it. Roles never lend each other sight. Who
         is in a team reaches no further than the team."""
         widest = max((REACH[r] for r in self.roles if permission in GRANTS[r]), default=Reach.NONE)
+        if self.unreviewed:
+            return min(widest, Reach.ASSIGNED)
         return Reach.TEAM if widest is Reach.AGENCY and self.team_id is not None else widest
 
     def names_by_id(self, permission: Permission) -> bool:

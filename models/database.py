@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from models.access import PLATFORM, Actor, Kind
 from models.engine import DeadConnection, ends_transaction, make_engine, translated, worth_another_try
-from models.errors import Forbidden, KeyMissing, NotFound, SealError, TooManyClients
+from models.errors import Forbidden, KeyMissing, NotFound, SealError, Spent, TooManyClients
 from models.ledger.book import Origin
 from models.post import Post
 from models.vault.keys import Vault
@@ -21,7 +21,7 @@ from models.watch import Watch
 from models.workspace import Workspace
 
 T = TypeVar("T")
-_DENIALS = (Forbidden, NotFound, SealError, TooManyClients)  # of these an entry is kept
+_DENIALS = (Forbidden, NotFound, SealError, Spent, TooManyClients)  # of these an entry is kept
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """The ways the domain says no; which HTTP status and words each gets is decided in api/problems."""
 
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 
@@ -96,6 +98,14 @@ class TooManyClients(DomainError):
     def __init__(self, opened: int, retry_after: int) -> None:
         super().__init__()
         self.opened, self.retry_after = opened, retry_after
+
+
+class Spent(DomainError):
+    """A budget of one person is used up; there is room again after `retry_after` seconds. The code says which."""
+
+    def __init__(self, code: str, left: timedelta) -> None:
+        super().__init__(code)
+        self.retry_after = max(1, math.ceil(left.total_seconds()))
 
 
 class TooManyTries(DomainError):

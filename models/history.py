@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from models import wall
 from models.assignment import Assignment
 from models.base import MODELS, columns
+from models.break_glass import BreakGlassOpening
 from models.hidden import walls_in
 from models.ledger.action import Action
 from models.ledger.finding import Wanted, entries
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 #: Entries of what failed name the ids that were asked for, not the client behind them.
 REFUSED = (Action.ACCESS_DENIED, Action.INTEGRITY_FAILED)
 _PLANS = Query(sa.select(columns(Plan).id), Sight.ONE_CLIENT)
-_NAMED = (Review, Assignment, Release, LegalHold, Wall)
+_NAMED = (Review, Assignment, Release, LegalHold, Wall, BreakGlassOpening)
 _OTHERS = tuple(Query(sa.select(columns(model).id), Sight.ONE_CLIENT) for model in _NAMED)
 PARTS = 0xFFFF  # a plan's sections and items carry its id, and their number in the last two bytes (models/checklist.py)
 AT_ONCE = 100

@@ -22,6 +22,9 @@ KEPT = timedelta(days=90)
 class NoticeKind(StrEnum):
     """What somebody is told. Each has its words in api/notice_words.py."""
 
+    BREAK_GLASS_OPENED = "break_glass_opened"
+    BREAK_GLASS_REVIEWED = "break_glass_reviewed"
+    CONFLICT_CHECK_REFERRED = "conflict_check_referred"
     FACTOR_CONFIRMED = "factor_confirmed"
     FACTOR_REMOVED = "factor_removed"
     FACTOR_RESET = "factor_reset"
@@ -34,6 +37,7 @@ class NoticeKind(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     SESSION_STOLEN = "session_stolen"
     SIGN_IN_GUARDED = "sign_in_guarded"
+    SECTION_GIVEN = "section_given"
 
 
 class Notice(AgencyRecord, table=True):

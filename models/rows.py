@@ -23,9 +23,9 @@ from sqlmodel import SQLModel
 
 from models import sight, vouch
 from models.access import PLATFORM, Reach
-from models.base import ID, MODELS, model_of, table_of, uuid_of
+from models.base import ID, INSTANT, MODELS, model_of, table_of, uuid_of
 from models.errors import KeyMissing, NotFound, SealError
-from models.sight import BOUND
+from models.sight import BOUND, THROUGH
 from models.vault import cells
 from models.vault.sealed import sealed_fields
 
@@ -168,6 +168,22 @@ def client_in_sight() -> "Query":
     return Query(sa.select(clients.c.id).where(clients.c.id == CLIENT))
 
 
+@cache
+def open_glass() -> "Query":
+    """The caller's open break-glasses (models/break_glass.py): id, client_id, reason. Mostly none."""
+    g = SQLModel.metadata.tables["break_glass_openings"].c
+    hers = (g.user_id == ACTOR, g.given_back_at.is_(None), g.ends_at > BOUND.now)
+    return Query(sa.select(g.id, g.client_id, g.reason).where(*hers).order_by(g.opened_at), Sight.NAMED)
+
+
+@cache
+def unreviewed_glass() -> "Query":
+    """The break-glasses of :of_user opened at or before :until that nobody has reviewed."""
+    g = SQLModel.metadata.tables["break_glass_openings"].c
+    hers = (g.user_id == sa.bindparam("of_user", type_=ID, required=True), g.reviewed_at.is_(None))
+    return Query(sa.select(g.id).where(*hers, g.opened_at <= sa.bindparam("until", type_=INSTANT, required=True)))
+
+
 def _walled_tables(statement: Any) -> list[tuple[Any, bool]]:
     """The agency tables and aliases a statement reads, each with whether an outer join may leave it empty."""
     parts = list(iterate(statement))
@@ -194,14 +210,14 @@ class Query:
         fields = [n.removesuffix("_sealed") for n in names]
         row = namedtuple("Row", fields)  # type: ignore[misc]  # noqa: PYI024 - names known at run time
         self._make = partial(tuple.__new__, row)  # what row._make does, without a call of Python's
-        self._variants: dict[tuple[str, Reach], _Compiled] = {}
+        self._variants: dict[tuple[str, Reach, bool], _Compiled] = {}
 
     def run(self, db: "Workspace", params: dict[str, Any]) -> list[Any]:
         """Rows for this Workspace's eyes. Raises NotFound for a client out of sight, SealError for a damaged cell.
         A list for `in` has at least one value."""
         if self._sight is Sight.ONE_CLIENT:
             db.must_see(params["client_id"])
-        compiled = self._variants.get((db.dialect.name, db.reach)) or self._variant(db)
+        compiled = self._variants.get((db.dialect.name, db.reach, db.glass)) or self._variant(db)
         found = compiled.execute(db.driver, params | sight.bound_to(db)).fetchall()
         if not found or self._closed:
             return list(found)
@@ -213,10 +229,11 @@ class Query:
         return list(map(self._make, zip(*columns[: self._width], strict=True)))
 
     def _variant(self, db: "Workspace") -> _Compiled:
-        made = self._variants[db.dialect.name, db.reach] = _compile(self._walled(db.reach), db.dialect, self._width)
+        made = _compile(self._walled(db.reach, THROUGH if db.glass else BOUND), db.dialect, self._width)
+        self._variants[db.dialect.name, db.reach, db.glass] = made
         return made
 
-    def _walled(self, reach: Reach) -> Any:
+    def _walled(self, reach: Reach, eyes: sight.Eyes) -> Any:
         statement = self._statement
         for table, outer in _walled_tables(statement):
             absent = [table.c.agency_id.is_(None)] if outer else []
@@ -224,7 +241,7 @@ class Query:
             client = client_column(table)
             if client is not None and self._sight is Sight.ONE_CLIENT:
                 statement = statement.where(sa.or_(client == CLIENT, *absent))
-            for condition in in_sight(table, reach, BOUND, self._sight):
+            for condition in in_sight(table, reach, eyes, self._sight):
                 statement = statement.where(sa.or_(condition, *absent))
         return statement if self._where is None else statement.where(self._where)
 

@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models import agency
-from models.access import Actor
+from models import agency, rows
+from models.access import REVIEWED_WITHIN, Actor
 from models.base import BYTES, ID, AgencyRecord, columns, id_field, instant_field, table_of, within
 from models.errors import NotFound, Unauthenticated
 from models.ledger.action import Action
@@ -192,7 +192,7 @@ def place_of(ip: str | None) -> str | None:
 _N, _U, _T = columns(SignInSession), columns(User), columns(KeyTurn)
 _WHO = Query(
     sa.select(_N.user_id, _N.revoked_at, _N.expires_at, _N.auth, _N.factor_at, _N.must_enrol)
-    .add_columns(_U.roles, _U.status, _U.must_change_password, _U.team_id, _T.turn)
+    .add_columns(_U.roles, _U.status, _U.must_change_password, _U.team_id, _U.glass_ends_at, _U.glass_due_at, _T.turn)
     .join_from(table_of(SignInSession), table_of(User), sa.and_(_U.agency_id == _N.agency_id, _U.id == _N.user_id))
     .join(table_of(KeyTurn), _T.agency_id == _N.agency_id)
     .where(_N.id == sa.bindparam("session_id", required=True))
@@ -218,6 +218,8 @@ def actor_of(db: "Workspace", session_id: UUID, user_id: UUID) -> Actor:
         must_enrol=bool(row.must_enrol),
         factor_at=row.factor_at,
         team_id=row.team_id,
+        glass_open=row.glass_ends_at is not None and db.now < row.glass_ends_at,
+        unreviewed=row.glass_due_at is not None and row.glass_due_at <= db.now and _unreviewed(db, user_id),
     )
 
 
@@ -252,6 +254,13 @@ def unproved(db: "Workspace", session_id: UUID) -> None:
 def all_must_enrol(db: "Workspace") -> None:
     """From now on the agency asks for a second factor: sessions opened without one can only enrol."""
     db.change(_ALL_MUST_ENROL)
+
+
+def _unreviewed(db: "Workspace", user_id: UUID) -> bool:
+    """Whether a break-glass of hers has waited longer for its review than it may. Asked only when her row says so: what
+    counts is the break-glass, and with a destroyed client's record it is gone."""
+    with db.blindly():
+        return bool(db.rows(rows.unreviewed_glass(), of_user=user_id, until=db.now - REVIEWED_WITHIN))
 
 
 _FORGET = Change(sa.delete(table_of(SignInSession)).where(_N.expires_at < sa.bindparam("before", required=True)))

@@ -1,11 +1,11 @@
 """Which clients a caller sees: the reach of her role, narrowed by walls and restrictions, widened by cover.
 
 The first that decides, as everywhere: another agency (rows.agency_wall), a wall, a restriction, the role (Permission),
-then whom she works with. Whoever adds a way to see a client - break-glass, a volunteer's sections - adds it to
-`_works_with`: behind the wall, before the restriction is asked for.
+then whom she works with. A break-glass (models/break_glass.py) widens it by one client, behind the wall and the
+restriction; only who has one open meets a statement that asks for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Eyes:
-    """Whose sight, and when: as parameters of a prepared statement, or as values."""
+    """Whose sight, and when: as parameters of a prepared statement, or as values. `glass`: whether a break-glass of
+    hers may widen it."""
 
     agency: Any
     actor: Any
     team: Any
     now: Any
+    glass: bool = False
 
     @classmethod
     def of(cls, db: "Workspace") -> "Eyes":
         """The eyes of a Workspace's caller, as values."""
         agency, actor, team = (sa.literal(i, ID) for i in (db.agency_id, db.actor.id, db.actor.team_id))
-        return cls(agency, actor, team, sa.literal(db.now, INSTANT))
+        return cls(agency, actor, team, sa.literal(db.now, INSTANT), glass=db.glass)
 
 
 BOUND = Eyes(
@@ -41,6 +43,8 @@ BOUND = Eyes(
     sa.bindparam("team_id", type_=ID, required=True),
     sa.bindparam("moment", type_=INSTANT, required=True),
 )
+
+THROUGH = replace(BOUND, glass=True)
 
 
 def bound_to(db: "Workspace") -> dict[str, Any]:
@@ -66,8 +70,16 @@ def seen(table: Any, client: Any, reach: Reach, eyes: Eyes) -> Any | None:
     """The condition under which a row of `table` about `client` (a column) exists for these eyes; None: always."""
     if reach is Reach.EVERYTHING:
         return None
+    if eyes.glass:
+        return sa.or_(_by_role(table, client, reach, eyes), through_glass(table, client, eyes))
+    return _by_role(table, client, reach, eyes)
+
+
+def _by_role(table: Any, client: Any, reach: Reach, eyes: Eyes) -> Any:
     if reach is Reach.NONE:
         return sa.false()
+    if reach is Reach.SECTIONS:
+        return _helps_with(table, client, eyes)
     if reach is Reach.ASSIGNED:  # whom a wall keeps out has no open assignment: the database refuses both at once
         return _works_with(client, eyes)
     free = sa.not_(_restricted(table, client, eyes))
@@ -106,6 +118,36 @@ def of_team(client: Any, eyes: Eyes) -> Any:
     theirs = (a.c.agency_id == eyes.agency, a.c.client_id == client, counts_now(a.c, eyes.now))
     member = (u.c.agency_id == a.c.agency_id, u.c.id == a.c.user_id, u.c.team_id == eyes.team)
     return sa.exists().where(*theirs, *member)
+
+
+def through_glass(table: Any, client: Any, eyes: Eyes) -> Any:
+    """A break-glass of hers is open on this client: until its hour is over, it is given back, a wall stands between
+    them or the client is restricted, whichever is first."""
+    g = _named("break_glass_openings").c
+    mine = (g.agency_id == eyes.agency, g.user_id == eyes.actor, g.client_id == client)
+    opened = sa.exists().where(*mine, g.given_back_at.is_(None), g.ends_at > eyes.now)
+    return sa.and_(opened, unwalled(client, eyes), sa.not_(_restricted(table, client, eyes)))
+
+
+#: What of a row says whether a volunteer sees it: its column, and that of the sections she helps with it has to fit.
+_OF_SECTIONS = {
+    "clients": (("id", "client_id"),),
+    "plans": (("id", "plan_id"),),
+    "plan_sections": (("id", "section_id"),),
+    "checklist_items": (("plan_id", "plan_id"), ("section", "number")),
+    "section_volunteers": (("id", "id"),),
+}
+
+
+def _helps_with(table: Any, client: Any, eyes: Eyes) -> Any:
+    """She is a volunteer for a section, and the row is needed for it. Nothing else of the client's exists for her."""
+    fits = _OF_SECTIONS.get(str(model_of(table).__tablename__))
+    if fits is None:
+        return sa.false()
+    v = _named("section_volunteers").c
+    mine = (v.agency_id == eyes.agency, v.user_id == eyes.actor, v.client_id == client, v.ended_at.is_(None))
+    given = sa.exists().where(*mine, *(table.c[ours] == v[theirs] for ours, theirs in fits))
+    return sa.and_(given, unwalled(client, eyes), sa.not_(_restricted(table, client, eyes)))
 
 
 def _works_with(client: Any, eyes: Eyes) -> Any:

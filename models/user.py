@@ -60,6 +60,10 @@ class User(AgencyRecord, table=True):
     password_changed_at: datetime = instant_field()
     created_at: datetime = instant_field()
     team_id: UUID | None = id_field(default=None)
+    glass_ends_at: datetime | None = instant_field(default=None)
+    """Until when a break-glass of hers may be open: who has none pays for none. What counts is the break-glass."""
+    glass_due_at: datetime | None = instant_field(default=None)
+    """From when on a break-glass of hers may wait too long for its review. What counts is the break-glass."""
     version: int = 1
     seal_rev: int = 0
 
@@ -148,6 +152,8 @@ def joined(roles: Iterable[Role]) -> str:
     chosen = frozenset(roles)
     if Role.AUDITOR in chosen and chosen & {Role.ADVOCATE, Role.SUPERVISOR}:
         raise Conflict("auditor-and-content")
+    if Role.VOLUNTEER in chosen and len(chosen) > 1:
+        raise Conflict("volunteer-alone")
     return "+".join(sorted(chosen))
 
 

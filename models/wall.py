@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from models import assignment, cover, review
+from models import assignment, break_glass, cover, review, volunteer
 from models.access import Reach
 from models.base import (
     ID,
@@ -195,6 +195,8 @@ def shut_out(db: "Workspace", client_id: UUID, user_id: UUID) -> None:
             over = row.ends_at is not None and row.ends_at <= db.now
             assignment.end(db, row, row.ends_at if over else None)
     cover.settle(db, client_id, without=user_id)
+    break_glass.shut(db, client_id, user_id)
+    volunteer.take_all(db, client_id, user_id)
     review.pass_on(db, client_id, user_id, None)
 
 

@@ -39,6 +39,7 @@ class Workspace:
     def __init__(self, connection: sa.Connection, agency_id: UUID, origin: Origin, vault: Vault, watch: Watch) -> None:
         self.agency_id, self.origin = agency_id, origin
         self.actor, self.reach = Actor.nobody(agency_id), Reach.NONE
+        self.glass = False  # whether a break-glass of hers widens what she sees
         self.now = datetime.now(UTC)
         self.connection, self.dialect = connection, connection.dialect
         self.driver: Any = connection.connection.driver_connection
@@ -73,12 +74,15 @@ class Workspace:
             self.reach = Reach.EVERYTHING if actor.kind in (Kind.SYSTEM, Kind.COMMAND) else Reach.NONE
             return
         if not actor.may(permission):
-            if actor.must_enrol and not actor.must_change_password:
+            if actor.must_change_password:
+                raise Forbidden("password-change-required")
+            if actor.must_enrol:
                 raise Forbidden("second-factor-enrolment-required")
-            raise Forbidden("password-change-required" if actor.must_change_password else None)
+            raise Forbidden("break-glass-unreviewed" if actor.unreviewed else None)
         if actor.must_prove(permission, self.now):
             raise Forbidden("step-up-required")
         self.reach = actor.reach(permission)
+        self.glass = actor.reads_through_glass(permission)
 
     @contextmanager
     def blindly(self) -> Iterator[None]:
@@ -92,12 +96,12 @@ class Workspace:
 
     def would_see(self, other: Actor, permission: Permission, client_id: UUID) -> bool:
         """Whether somebody else, with a permission of hers, would see a client: by the same rules, with her eyes."""
-        before = self.actor, self.reach
-        self.actor, self.reach = other, other.reach(permission)
+        before = self.actor, self.reach, self.glass
+        self.actor, self.reach, self.glass = other, other.reach(permission), False
         try:
             return bool(rows.client_in_sight().run(self, {"client_id": client_id}))
         finally:
-            self.actor, self.reach = before
+            self.actor, self.reach, self.glass = before
 
     def beyond(self, work: "Callable[[Workspace], object]") -> None:
         """Do what reaches beyond the caller's sight as the machinery, in this transaction, with an entry of its own:
@@ -289,9 +293,10 @@ class Workspace:
                 self.watch.look(self, opened, self._facts[0].action)
             concerned = self._concerned(opened)
             listed = None if self._said_by_first(concerned) else b"".join(sorted(concerned))
+            purpose = self._purpose(concerned) if self.glass else {}
             with self.together():
                 counted = self.keys.count_seals()
-                self.sequence = book.append(self, self._entry(listed), self._facts[0], listed)
+                self.sequence = book.append(self, self._entry(listed) | purpose, self._facts[0], listed)
             self.keys.must_live(counted)
 
     def abandon(self) -> None:
@@ -340,6 +345,12 @@ class Workspace:
         """Whether the first fact's client_id says it all."""
         client_id = self._facts[0].client_id
         return not clients if client_id is None else len(clients) == 1
+
+    def _purpose(self, clients: set[bytes]) -> dict[str, Any]:
+        """What the entry says of a break-glass through which some of these clients were seen."""
+        opened = [row for row in rows.open_glass().run(self, {}) if row.client_id.bytes in clients]
+        glasses = [{"id": str(row.id), "client": str(row.client_id), "reason": row.reason} for row in opened]
+        return {"why": {"purpose": "break_glass", "break_glass": glasses}} if glasses else {}
 
     def _disclosure(self) -> Fact:
         clients = self._opened_clients()

@@ -5,6 +5,7 @@ from models.access import GRANTS, REACH, STEP_UP, Permission, Reach, Role
 
 _SEES = {
     Reach.NONE: "none; some are named to her by id",
+    Reach.SECTIONS: "alias and words of sections given to her",
     Reach.ASSIGNED: "those she is assigned to, or covers",
     Reach.AGENCY: "her team's and nobody's; without a team the agency's",
 }

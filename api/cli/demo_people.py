@@ -66,6 +66,7 @@ HARBOR = DemoAgency(
         Member("sol@harbor.example", "Sol (invented)", Role.SUPERVISOR),
         Member("ada@harbor.example", "Ada (invented)", Role.AGENCY_ADMIN),
         Member("aud@harbor.example", "Aud (invented)", Role.AUDITOR),
+        Member("val@harbor.example", "Val (invented)", Role.VOLUNTEER),
     ),
     (
         DemoClient(

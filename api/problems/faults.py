@@ -43,6 +43,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "This person does not work with this client. Choose somebody who does.",
         "Esta persona no trabaja con este caso. Elija a alguien que sí.",
     ),
+    "explanation-short": (
+        "Say in a sentence what happened and what is needed: 20 characters at least.",
+        "Diga en una frase qué pasó y qué se necesita: 20 caracteres como mínimo.",
+    ),
     "idempotency-key-form": (
         "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without spaces.",
         "Envíe una sola Idempotency-Key de 1 a 255 caracteres ASCII visibles, sin espacios.",
@@ -93,6 +97,14 @@ _OURS: dict[str, tuple[str, str]] = {
     "name-needed": (
         "A client needs an alias or a legal name. One of the two is enough.",
         "Hace falta un alias o un nombre legal. Con uno de los dos basta.",
+    ),
+    "name-without-letters": (
+        "A name needs at least one letter or digit.",
+        "Un nombre necesita al menos una letra o cifra.",
+    ),
+    "not-a-volunteer": (
+        "This person is not an active volunteer of this agency. Choose somebody who is.",
+        "Esta persona no es voluntaria activa de esta organización. Elija a otra.",
     ),
     "not-assigned": (
         "This person is not assigned to this client.",

@@ -68,6 +68,8 @@ _DESTRUCTION = "/v1/destructions/0c9d8e7f-6a5b-4c3d-9e2f-1a0b9c8d7e6f"
 _HOLD = "/v1/legal-holds/4e3d2c1b-0a9f-4e8d-b7c6-5a4b3c2d1e0f"
 _RESET = "/v1/second-factor-resets/2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e"
 _WALL = "/v1/walls/9b8a7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d"
+_SECTION = "/v1/plan-sections/3b9d7c64-12ab-4e5f-8c90-6a7b8c9d8001"
+_GLASS = "/v1/break-glass/2f7e6d5c-4b3a-4a29-9817-06f5e4d3c2b1"
 _USER = "/v1/users/1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 
 # -- 400: what was sent cannot be read ---------------------------------------------------------------------------------
@@ -493,6 +495,48 @@ _problem(
     ),
     request='PUT /v1/me/password\nContent-Type: application/json\n\n{"current_password": "…", "new_password": "…"}',
 )
+_problem(
+    403,
+    "break-glass-unreviewed",
+    ("A break-glass of yours waits for its review", "Un acceso de emergencia suyo espera revisión"),
+    (
+        (
+            "Nobody has reviewed a break-glass of yours within seven days. Until somebody does, you can read your "
+            "own clients and nothing else."
+        ),
+        (
+            "Nadie revisó en siete días un acceso de emergencia suyo. Hasta entonces puede leer los casos propios "
+            "y nada más."
+        ),
+    ),
+    (
+        "Every break-glass is looked at by a second person. Without that, it would be a way round every rule.",
+        "Una segunda persona mira cada acceso de emergencia. Sin eso sería una forma de saltarse todas las reglas.",
+    ),
+    (
+        "Ask a supervisor or an agency admin to review it today: PUT /v1/break-glass/{id}/review.",
+        "Pida hoy a quien supervisa o administra que lo revise: PUT /v1/break-glass/{id}/review.",
+    ),
+    request=f"PATCH {_CLIENT}",
+)
+_problem(
+    403,
+    "others-break-glass",
+    ("This is somebody else's break-glass", "Este acceso de emergencia es de otra persona"),
+    (
+        "You can read who opened it and why. Ending it is for her, and for a supervisor or an agency admin.",
+        "Puede leer quién lo abrió y por qué. Terminarlo corresponde a esa persona o a quien supervisa o administra.",
+    ),
+    (
+        "You work with the client, so you are told; ending it is a decision of those who review it.",
+        "Se le avisa porque trabaja en el caso; terminarlo lo deciden quienes revisan.",
+    ),
+    (
+        "If it should end now, call your supervisor.",
+        "Si debe terminar ya, llame a quien supervisa.",
+    ),
+    request=f"PUT {_GLASS}/return",
+)
 
 # -- 404, 405: nothing there, or not in this way -----------------------------------------------------------------------
 
@@ -624,6 +668,42 @@ _problem(
 )
 _problem(
     409,
+    "break-glass-open",
+    ("The break-glass is still open", "El acceso de emergencia sigue abierto"),
+    (
+        "More may still be read through it. Review it when its hour is over, or end it now and review it then.",
+        "Todavía puede leerse algo más. Revíselo cuando termine la hora, o termínelo ahora y revíselo después.",
+    ),
+    (
+        "A review looks at everything that was read, so it comes afterwards.",
+        "La revisión mira todo lo que se leyó, por eso viene después.",
+    ),
+    (
+        "End it with PUT /v1/break-glass/{id}/return, or wait until `ends_at`.",
+        "Termínelo con PUT /v1/break-glass/{id}/return, o espere hasta `ends_at`.",
+    ),
+    request=f"PUT {_GLASS}/review",
+)
+_problem(
+    409,
+    "break-glass-reviewed",
+    ("The break-glass was reviewed already", "El acceso de emergencia ya fue revisado"),
+    (
+        "Somebody has reviewed it, and what she wrote stays.",
+        "Otra persona ya lo revisó, y lo que escribió queda.",
+    ),
+    (
+        "There is one review each, so that nobody writes over another's.",
+        "Hay una sola revisión, para que nadie escriba sobre la de otra persona.",
+    ),
+    (
+        "Read it with GET /v1/break-glass/{id}. If you see it otherwise, tell your agency admin.",
+        "Léala con GET /v1/break-glass/{id}. Si lo ve de otra manera, hable con quien administra.",
+    ),
+    request=f"PUT {_GLASS}/review",
+)
+_problem(
+    409,
     "client-closed",
     ("The case is closed", "El caso está cerrado"),
     (
@@ -639,6 +719,45 @@ _problem(
         f"DELETE {_CLIENT[:11]}/{{id}}/closure lo reabre; después envíe la solicitud otra vez.",
     ),
     request=f"POST {_CLIENT}/plans",
+)
+_problem(
+    409,
+    "client-in-sight",
+    ("You see this client already", "Usted ya ve este expediente"),
+    (
+        "You need no break-glass for this client: she is in your sight. Open her record as usual.",
+        "No necesita acceso de emergencia: este expediente ya está a su alcance. Ábralo como siempre.",
+    ),
+    (
+        "Break-glass is for a client you do not work with.",
+        "El acceso de emergencia es para casos en los que usted no trabaja.",
+    ),
+    (
+        "Find her with POST /v1/clients/search.",
+        "Búsquela con POST /v1/clients/search.",
+    ),
+    request=f"POST {_CLIENT}/break-glass",
+)
+_problem(
+    409,
+    "client-restricted",
+    ("The client is restricted", "El expediente está restringido"),
+    (
+        "Only those see this client who are assigned to her, so no volunteer can be given a part of her plan.",
+        (
+            "Solo ven este expediente quienes lo tienen asignado; no se puede dar una parte del plan a una "
+            "persona voluntaria."
+        ),
+    ),
+    (
+        "A restricted client is seen by as few people as can be.",
+        "Un expediente restringido lo ven tan pocas personas como sea posible.",
+    ),
+    (
+        "Do it yourself, or have the restriction lifted by a second person first.",
+        "Hágalo usted, o haga que otra persona levante antes la restricción.",
+    ),
+    request=f"POST {_SECTION}/volunteers",
 )
 _problem(
     409,
@@ -988,6 +1107,24 @@ _problem(
 )
 _problem(
     409,
+    "nobody-to-tell",
+    ("Nobody else could be told", "No hay nadie más a quien avisar"),
+    (
+        "There is nobody else at this agency now who could be told of it and review it.",
+        "No hay ahora en esta organización otra persona a quien avisar y que pueda revisarlo.",
+    ),
+    (
+        "A break-glass is told to somebody at once and reviewed by a second person.",
+        "De un acceso de emergencia se avisa en el acto y una segunda persona lo revisa.",
+    ),
+    (
+        "Ask an agency admin to assign the client to you.",
+        "Pida a quien administra que le asigne el caso.",
+    ),
+    request=f"POST {_CLIENT}/break-glass",
+)
+_problem(
+    409,
     "not-published",
     ("The template is not published", "La plantilla no está publicada"),
     (
@@ -1111,6 +1248,27 @@ _problem(
         "Pídalo a quien lo tiene asignado y supervisa, o a quien administra.",
     ),
     request=f"POST {_CLIENT}/assignments",
+)
+_problem(
+    409,
+    "own-break-glass",
+    ("Nobody reviews her own break-glass", "Nadie revisa su propio acceso de emergencia"),
+    (
+        "You opened it yourself. Another supervisor or agency admin has to review it.",
+        "Usted lo abrió. Tiene que revisarlo otra persona que supervise o administre.",
+    ),
+    (
+        "A review by the same person, under whatever role, is none.",
+        "Una revisión de la misma persona, con el rol que sea, no es una revisión.",
+    ),
+    (
+        (
+            "Ask another supervisor or an agency admin; without one within seven days you can only read your own "
+            "clients."
+        ),
+        "Pídalo a otra persona; sin revisión en siete días usted solo podrá leer los casos propios.",
+    ),
+    request=f"PUT {_GLASS}/review",
 )
 _problem(
     409,
@@ -1602,6 +1760,27 @@ _problem(
 
 _problem(
     409,
+    "volunteer-alone",
+    ("A volunteer holds no other role", "Una persona voluntaria no tiene otro rol"),
+    (
+        "The role volunteer cannot be combined with another one.",
+        "El rol de persona voluntaria no se combina con otro.",
+    ),
+    (
+        (
+            "A volunteer sees an alias and what was given to her. With another role she would see more of the "
+            "same people."
+        ),
+        "Una persona voluntaria ve un alias y lo que se le dio. Con otro rol vería más de las mismas personas.",
+    ),
+    (
+        "Choose the role volunteer alone, or the others without it.",
+        "Elija solo ese rol, o los otros sin él.",
+    ),
+    request=f"PATCH {_USER}",
+)
+_problem(
+    409,
     "wall-over",
     ("This wall is not in that state", "Este muro no está en ese estado"),
     (
@@ -1888,6 +2067,53 @@ _problem(
         ),
     ),
     request=f"GET {_CLIENT}",
+    retryable=True,
+)
+_problem(
+    429,
+    "break-glass-spent",
+    ("Three break-glass attempts in 24 hours", "Tres intentos de acceso de emergencia en 24 horas"),
+    (
+        (
+            "You have tried three times in 24 hours, found or not. If somebody is in danger now, call your "
+            "supervisor or the emergency number; do not wait for this service."
+        ),
+        (
+            "Ya lo intentó tres veces en 24 horas, con o sin resultado. Si alguien corre peligro ahora, llame a "
+            "quien supervisa o al número de emergencia; no espere a este servicio."
+        ),
+    ),
+    (
+        "Break-glass is for the rare night. A stolen sign-in must not read one file after another with it.",
+        (
+            "El acceso de emergencia es para la noche excepcional. Con un acceso robado no debe leerse un "
+            "expediente tras otro."
+        ),
+    ),
+    (
+        "Ask a supervisor to assign the client to you, or wait as long as Retry-After says.",
+        "Pida que le asignen el caso, o espere lo que indica Retry-After.",
+    ),
+    request=f"POST {_CLIENT}/break-glass",
+    retryable=True,
+)
+_problem(
+    429,
+    "conflict-checks-spent",
+    ("Too many conflict checks in 24 hours", "Demasiadas consultas de conflictos en 24 horas"),
+    (
+        "You have made 20 conflict checks in 24 hours. Ask your supervisor to make this one.",
+        "Ya hizo 20 consultas de conflictos en 24 horas. Pida esta a quien supervisa.",
+    ),
+    (
+        "Each answer says a little about who is a client here, so nobody may ask without end.",
+        "Cada respuesta dice algo sobre quién es cliente aquí, y nadie puede preguntar sin límite.",
+    ),
+    (
+        "Ask all names of one intake in one check, or wait as long as Retry-After says.",
+        "Pregunte en una sola consulta todos los nombres de una admisión, o espere lo que indica Retry-After.",
+    ),
+    request="POST /v1/conflict-checks",
     retryable=True,
 )
 

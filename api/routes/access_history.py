@@ -56,7 +56,7 @@ class AccessOut(Out):
     outcome: str
 
     @classmethod
-    def of(cls, entry: dict[str, Any], names: dict[UUID, str], language: str) -> "AccessOut":
+    def of(cls, entry: dict[str, Any], names: dict[UUID, str], language: str, client_id: UUID) -> "AccessOut":
         kind, who_id = entry["who"]["kind"], _person(entry)
         name = history_words.name(entry, names.get(who_id) if who_id else None, language)
         return cls(
@@ -65,7 +65,7 @@ class AccessOut(Out):
             who=WhoOut(kind=kind, id=who_id, name=name),
             role=history_words.role(entry, language),
             what=history_words.did(entry, language),
-            why=history_words.why(entry, language),
+            why=history_words.why(entry, language, client_id),
             outcome=entry["outcome"],
         )
 
@@ -74,7 +74,7 @@ class AccessOut(Out):
 def list_access_history(
     client_id: UUID,
     query: Annotated[HistoryFilter, Query()],
-    db: Annotated[Workspace, Can(Permission.CLIENT_READ)],
+    db: Annotated[Workspace, Can(Permission.HISTORY_READ)],
     language: Spoken = "en",
 ) -> Page[AccessOut]:
     """Who opened or changed her record, or was refused it, newest first, in words to read to her. Reading this is
@@ -88,7 +88,12 @@ def list_access_history(
     names = names_of(db, asking - partners) | partners_of(db, partners)
     db.note(Action.CLIENT_ACCESS_HISTORY_READ, "clients", [client_id], client_id)
     return paging.page(
-        db, scope, found, query.limit, lambda entry: [entry["seq"]], lambda e: AccessOut.of(e, names, language)
+        db,
+        scope,
+        found,
+        query.limit,
+        lambda entry: [entry["seq"]],
+        lambda e: AccessOut.of(e, names, language, client_id),
     )
 
 

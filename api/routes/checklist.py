@@ -12,7 +12,7 @@ from api.door import Door, IfMatch
 from api.gate import Can
 from api.progress import Progress
 from api.shapes import In, Note, Out, Patch
-from models import checklist
+from models import checklist, volunteer
 from models.access import Permission
 from models.checklist import ChecklistItem, ItemStatus, Outcome, Whose
 from models.content import ItemKind
@@ -205,16 +205,17 @@ def delete_item(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST
 @router.put("/checklist-items/{item_id}/completion", summary="Tick an item")
 def tick(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST_TICK)]) -> TickOut:
     """Mark it done. A ticked item stays as it is."""
-    return _ticked(checklist.tick(db, item_id))
+    return _ticked(db, checklist.tick(db, item_id))
 
 
 @router.delete("/checklist-items/{item_id}/completion", summary="Untick an item")
 def untick(item_id: UUID, db: Annotated[Workspace, Can(Permission.CHECKLIST_TICK)]) -> TickOut:
     """Back to planned. An item that is not done stays as it is."""
-    return _ticked(checklist.untick(db, item_id))
+    return _ticked(db, checklist.untick(db, item_id))
 
 
-def _ticked(item: Any) -> TickOut:
+def _ticked(db: Workspace, row: Any) -> TickOut:
+    item = volunteer.as_seen(db, row)
     return TickOut(
         id=item.id,
         plan_id=item.plan_id,

@@ -45,6 +45,11 @@ _CURRENT = Query(
     .order_by(_D.created_at.desc())
     .limit(1)
 )
+_AMONG = Query(
+    sa.select(_D.subject_id).where(
+        _D.purpose == CANARY, _D.subject_id.in_(sa.bindparam("ids", expanding=True, type_=ID))
+    )
+)
 _CANARIES = Query(
     sa.select(_D.subject_id, sa.func.min(_D.created_at, type_=INSTANT).label("created_at"))
     .where(_D.purpose == CANARY, _D.subject_id > sa.bindparam("after", type_=ID, required=True))
@@ -250,6 +255,11 @@ class KeyRing:
             return unwrap_key(self.kek(row.epoch), self._db.agency_id, row)
         except WrapRefused:
             raise SealError from None
+
+
+def canaries_among(db: "Workspace", subjects: list[UUID]) -> set[UUID]:
+    """Which of these subjects are canaries, read off their keys, none of which is opened. At least one subject."""
+    return {row.subject_id for row in db.rows(_AMONG, ids=subjects)}
 
 
 def canaries_of(db: "Workspace", most: int, after: UUID | None) -> list[Any]:

@@ -1,5 +1,5 @@
 """Opening the names of many clients to compare them in memory. Nothing of it is shown, so nothing is marked as
-disclosed; models/search.py alone may, and it discloses what it answers in the usual way."""
+disclosed; models/search.py and models/namesakes.py alone may, and what they answer is disclosed in the usual way."""
 
 import threading
 from collections import OrderedDict
@@ -76,3 +76,17 @@ class Opened:
                 self.damaged.append(row_id)
             else:
                 self.names.append((row_id, [name for name in opened if isinstance(name, str)]))
+
+
+def opened_cells(db: "Workspace", field: str, rows: Sequence[tuple[bytes, int, bytes | None]]) -> dict[bytes, object]:
+    """One more sealed field of some clients (id, seal_rev, cell), by id; without those that cannot be opened."""
+    at = cells.column(db.agency_id.bytes, "clients", field).at
+    keys = db.keys.for_scanning({cell[1:HEADER] for _, _, cell in rows if cell})
+    found: dict[bytes, object] = {}
+    for row_id, seal_rev, cell in rows:
+        try:
+            if cell and (key := keys.get(cells.kid_of(cell))) is not None:
+                found[row_id] = cells.open_(AESGCM(key), cell, at(row_id, seal_rev))
+        except SealError:
+            continue
+    return found
