@@ -18,6 +18,17 @@ from fastapi.routing import iter_route_contexts
 from api.gate import Gate
 from models import factor
 from models.access import GRANTS, PLATFORM, RELEASED, Actor, Kind, Permission, Role, Scope
+from models.break_glass import (
+    OPEN_FOR,
+    BreakGlassAttempt,
+    BreakGlassOpening,
+    BreakGlassOutcome,
+    BreakGlassReason,
+    BreakGlassReview,
+    forget_attempts,
+)
+from models.checklist import plan_of
+from models.conflict_check import ConflictCheck
 from models.cover import Cover
 from models.destruction import Destruction, DestructionReason, Extent
 from models.factor import Factor
@@ -28,10 +39,12 @@ from models.ledger.action import Action
 from models.legal_hold import LegalHold
 from models.notice import NoticeKind, tell
 from models.password_reset import request
+from models.rows import Insert
 from models.session import SignInSession
 from models.setup import SetupLink
 from models.team import Team
 from models.user import User
+from models.volunteer import SectionVolunteer
 from models.wall import Wall
 from models.workspace import Workspace
 from tests import oidc
@@ -44,7 +57,7 @@ from tests.world import PASSWORD, PEOPLE, TEMPLATE, World
 OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "release_id", "review_id", "assignment_id"})
 #: Whose second factor stays set up, once it was: nobody signs in as her with a password alone.
 ENROLS = "sol"
-OF_CLIENTS |= {"wall_id"}
+OF_CLIENTS |= {"glass_id", "wall_id"}
 NEW_PASSWORD = "seven gulls over the long pier"
 
 
@@ -242,6 +255,11 @@ def _lay_to_rest(scene: Scene) -> None:
     cover, absent, by = transact(Actor.system(person.agency_id), _past_cover)
     scene.ids |= {"absent_id": str(absent), "by_id": str(by)}
     scene.ids |= {"team_id": str(team), "cover_id": str(cover)}
+    by = transact(first, _newcomer)
+    glass = transact(first, lambda db: _past_glass(db, by, client_id, scene.words("she called")))
+    check = transact(first, lambda db: _past_check(db, by, client_id))
+    transact(first, lambda db: _past_help(db, by, client_id, UUID(scene.ids["section_id"])))
+    scene.ids |= {"glass_id": str(glass), "check_id": str(check)}
     _release(scene)
     scene.made(scene.api.put(scene.who, f"/v1/releases/{scene.ids['release_id']}/revocation", {"how": "oral"}))
 
@@ -257,6 +275,34 @@ def _newcomer(db: Workspace) -> UUID:
     """An advocate whom no test asks as, and who has no clients."""
     email = f"{uuid4().hex}@nowhere.example"
     return User.hire(db, email, "New", [Role.ADVOCATE], "no hash", must_change_password=True).id
+
+
+def _past_glass(db: Workspace, by: UUID, client_id: UUID, explanation: str) -> UUID:
+    """Opened by somebody no test asks as, over, and reviewed."""
+    glass_id, then = uuid4(), db.now - timedelta(days=1)
+    db.insert(Insert(BreakGlassAttempt), [{"user_id": by, "at": then}])
+    row = {"id": glass_id, "client_id": client_id, "user_id": by, "reason": BreakGlassReason.OTHER, "opened_at": then}
+    seen = {"ends_at": then + OPEN_FOR, "reviewed_at": db.now, "reviewed_by_id": by}
+    done = {"explanation": explanation, "outcome": BreakGlassOutcome.JUSTIFIED}
+    db.create_many(Insert(BreakGlassOpening), Action.BREAK_GLASS_OPENED, [row | seen | done])
+    said = {"id": glass_id, "client_id": client_id, "reviewed_by_id": by, "note": explanation}
+    db.create_many(Insert(BreakGlassReview), Action.BREAK_GLASS_REVIEWED, [said])
+    return glass_id
+
+
+def _past_check(db: Workspace, by: UUID, client_id: UUID) -> UUID:
+    """Asked by somebody no test asks as; the scene's client matched."""
+    check_id = uuid4()
+    row = {"id": check_id, "asked_by_id": by, "asked_at": db.now, "names": 1, "client_ids": [str(client_id)]}
+    db.insert(Insert(ConflictCheck), [row])
+    return check_id
+
+
+def _past_help(db: Workspace, by: UUID, client_id: UUID, section_id: UUID) -> None:
+    """Somebody helped with the scene's section, and no longer does."""
+    row = {"id": uuid4(), "client_id": client_id, "plan_id": plan_of(section_id), "section_id": section_id, "number": 1}
+    who = {"user_id": by, "started_at": db.now, "started_by_id": db.actor.id, "ended_at": db.now}
+    db.create_many(Insert(SectionVolunteer), Action.VOLUNTEER_ENDED, [row | who])
 
 
 def _past_cover(db: Workspace) -> tuple[UUID, UUID, UUID]:
@@ -498,6 +544,53 @@ def _anas(scene: Scene) -> None:
     scene.ids["user_id"] = str(scene.api.world.people["ana"].actor.id)
 
 
+def _why(scene: Scene) -> dict[str, Any]:
+    return {"reason": "client_called", "explanation": scene.words("She called, and her advocate is asleep.")}
+
+
+def _by_name(scene: Scene) -> dict[str, Any]:
+    return _why(scene) | {"name": scene.bodies.get("named", "Nobody Of This Name")}
+
+
+def _rested(scene: Scene) -> None:
+    """Nobody has tried today: a walk over all operations would try too often."""
+
+    def forget(db: Workspace) -> None:
+        db.now += timedelta(days=2)
+        forget_attempts(db)
+
+    scene.api.world.system(forget)
+
+
+def _named(scene: Scene) -> None:
+    """A client of the scene's person whose name nobody else has."""
+    _rested(scene)
+    scene.bodies["named"] = f"Robin {''.join(filter(str.isalpha, uuid4().hex))}"
+    scene.made(scene.api.post(scene.who, "/v1/clients", {"alias": scene.bodies["named"]}))
+
+
+def _glass(scene: Scene) -> None:
+    """Ada has broken the glass for the scene's client."""
+    _rested(scene)
+    made = scene.api.post("ada", f"/v1/clients/{scene.ids['client_id']}/break-glass", _why(scene))
+    scene.ids["glass_id"] = scene.made(made)["id"]
+
+
+def _glass_over(scene: Scene) -> None:
+    _glass(scene)
+    scene.made(scene.api.put("ada", f"/v1/break-glass/{scene.ids['glass_id']}/return"))
+
+
+def _val(scene: Scene) -> dict[str, Any]:
+    return {"user_id": str(scene.api.world.people["val"].actor.id)}
+
+
+def _helped(scene: Scene) -> None:
+    """Val helps with the scene's section."""
+    scene.ids |= _val(scene)
+    scene.made(scene.api.post(scene.who, f"/v1/plan-sections/{scene.ids['section_id']}/volunteers", _val(scene)))
+
+
 def _suspend(scene: Scene) -> None:
     _victim(scene)
     scene.made(scene.api.put("ada", f"/v1/users/{scene.ids['user_id']}/suspension"))
@@ -691,6 +784,21 @@ RECIPES: dict[str, Recipe] = {
     "GET /v1/clients": Recipe(),
     "POST /v1/clients": Recipe(lambda s: {"alias": s.words("Lark"), "contact": _contact(s)}),
     "POST /v1/clients/search": Recipe(lambda s: {"query": s.words("Wren")}),
+    "POST /v1/conflict-checks": Recipe(lambda s: {"names": [s.words("Wren"), s.words("Robin")]}),
+    "GET /v1/conflict-checks/{check_id}": Recipe(),
+    # Two units: the attempt is kept whatever comes of it. By name a third one looks for her, and leaves no entry.
+    "POST /v1/clients/{client_id}/break-glass": Recipe(_why, _rested, who="ada", entries=2),
+    "POST /v1/break-glass": Recipe(_by_name, _named, who="ada", entries=2),
+    "GET /v1/break-glass": Recipe(),
+    "GET /v1/break-glass/{glass_id}": Recipe(),
+    "PUT /v1/break-glass/{glass_id}/return": Recipe(before=_glass, who="ada"),
+    "PUT /v1/break-glass/{glass_id}/review": Recipe(
+        lambda s: {"outcome": "justified", "note": s.words("only the plan was read")}, _glass_over, who="sol"
+    ),
+    "GET /v1/plan-sections/{section_id}/volunteers": Recipe(),
+    "POST /v1/plan-sections/{section_id}/volunteers": Recipe(_val),
+    "DELETE /v1/plan-sections/{section_id}/volunteers/{user_id}": Recipe(before=_helped),
+    "GET /v1/volunteer-tasks": Recipe(before=_helped, who="val"),
     "GET /v1/clients/{client_id}": Recipe(),
     "PATCH /v1/clients/{client_id}": Recipe(_client_change),
     "PUT /v1/clients/{client_id}/closure": Recipe(lambda s: {"reason": s.words("moved away")}),

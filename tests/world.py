@@ -1,4 +1,4 @@
-"""A small believable world: agency Harbor with ana, ben (advocates), sol, ada, aud; agency Lighthouse with other."""
+"""A small believable world: agency Harbor with ana, ben (advocates), sol, ada, aud, val; agency Lighthouse with other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +35,7 @@ PEOPLE = {
     "sol": ("Harbor", Role.SUPERVISOR),
     "ada": ("Harbor", Role.AGENCY_ADMIN),
     "aud": ("Harbor", Role.AUDITOR),
+    "val": ("Harbor", Role.VOLUNTEER),
     "other": ("Lighthouse", Role.ADVOCATE),
 }
 

@@ -39,6 +39,7 @@ class TestWords:
         about = {action for action in Action if action.partition(".")[0] not in NOT_ABOUT_CLIENTS}
         about -= {Action.KEYS_EPOCH_DESTROYED, Action.KEYS_MOVED, Action.KEYS_ROTATED, Action.KEYS_ROTATION_BEGUN}
         about -= {Action.KEYS_PEPPER_ROTATED, Action.KEYS_TOKENS_ROTATED}
+        about -= {Action.BREAK_GLASS_TRIED, Action.CONFLICT_CHECK_ASKED}  # nobody has been found yet
         assert about == set(history_words.DID), "edit api/history_words.py"
         pairs = [*history_words.DID.values(), *history_words.ROLES.values(), *history_words.REASONS.values()]
         pairs += history_words.MACHINERY.values()
@@ -115,6 +116,7 @@ class TestHistory:
         scene, other = stage(api), stage(api)
         asked = [o for o in operations(api.client.app) if o.method == "GET" and OF_CLIENTS & {*o.parameters}]
         asked += [o for o in operations(api.client.app) if o.method == "DELETE" and OF_CLIENTS & {*o.parameters}]
+        asked = [o for o in asked if "user_id" not in o.parameters]  # named with somebody else: found by neither id
         asked += [o for o in operations(api.client.app) if o.name == "PATCH /v1/plan-sections/{section_id}"]
         assert {p for o in asked for p in o.parameters} == OF_CLIENTS
         for operation in asked:

@@ -43,6 +43,7 @@ PROBLEM_CALLS = {
     "Forbidden": 0,
     "NotFound": 0,
     "Refusal": 0,
+    "Spent": 0,
     "TooManyTries": 1,
     "Unauthenticated": 0,
     "Unavailable": 0,

@@ -136,7 +136,8 @@ class TestOnlyOnePlace:
         hashing |= {"create_acceptance", "create_completion"}
         waited = {"create_password_reset", "create_recovery_codes", "prove_second_factor", "search_clients"}
         asking = {"create_token", "create_authorization", "create_identity", "create_link"}
-        assert waiting == hashing | waited | asking
+        looking = {"create_break_glass", "create_conflict_check", "create_named_break_glass"}
+        assert waiting == hashing | waited | asking | looking
         assert all(resource.router.route_class is Door for resource in RESOURCES)
 
 

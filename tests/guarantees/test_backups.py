@@ -15,8 +15,8 @@ from tests.postgres import Urls
 WITH_THE_KEYS = {"agency_keys", "data_keys", "destructions", "key_turns"} | {
     "ledger_checkpoints", "ledger_entries", "ledger_heads", "ledger_tiles"
 }  # fmt: skip
-OF_THE_DAY = {"client_openings", "idempotency_keys", "integration_secrets", "known_devices", "mails", "password_resets"}
-OF_THE_DAY |= {"sessions", "setup_links", "sign_in_throttles", "sso_attempts"}
+OF_THE_DAY = {"break_glass_attempts", "client_openings", "idempotency_keys", "integration_secrets", "known_devices"}
+OF_THE_DAY |= {"mails", "password_resets", "sessions", "setup_links", "sign_in_throttles", "sso_attempts"}
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ class TestTheService:
         """Ben is an advocate of the same agency: ana's clients do not exist for him."""
         mine, leaks = stage(api), []
         walked = [o for o in addressed(api) if OF_CLIENTS & {*o.parameters}]
+        walked = [o for o in walked if o.permission is not Permission.BREAKGLASS_OPEN]  # the one way in, told at once
         for operation in walked:
             hidden = told(mine.send(operation, "ben"))
             nowhere = told(mine.send(operation, "ben", unknown(mine.ids, operation)))

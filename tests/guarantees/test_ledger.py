@@ -29,6 +29,7 @@ from tests.world import World
 #: Reads that open nothing sealed and say nothing of a client: they leave no entry. Reviewed when a route is added.
 UNLOGGED_READS = {
     "GET /v1/agency",
+    "GET /v1/break-glass",
     "GET /v1/clients",  # ids and states only: names are in the caseload, which is logged
     "GET /v1/clients/{client_id}/assignments",
     "GET /v1/clients/{client_id}/plans",
@@ -42,6 +43,7 @@ UNLOGGED_READS = {
     "GET /v1/legal-holds",
     "GET /v1/me/identities",
     "GET /v1/notices",
+    "GET /v1/plan-sections/{section_id}/volunteers",
     "POST /v1/me/identities",  # an attempt, which is machinery
     "POST /v1/sso/authorization",
     "GET /v1/plans/{plan_id}/progress",

@@ -23,6 +23,7 @@ SEES = {
     Reach.NONE: "none",
     Reach.ASSIGNED: "those assigned to her now",
     Reach.AGENCY: "her team's, or all of her agency",
+    Reach.SECTIONS: "an alias, with the sections given to her",
 }
 
 
@@ -52,7 +53,7 @@ def settings_table(settings: type[BaseSettings]) -> str:
 
 def roles_table() -> str:
     """The Markdown table of what each role may do, by resource, and of how far it sees."""
-    roles = [Role.ADVOCATE, Role.SUPERVISOR, Role.AGENCY_ADMIN, Role.AUDITOR]
+    roles = [Role.ADVOCATE, Role.SUPERVISOR, Role.AGENCY_ADMIN, Role.AUDITOR, Role.VOLUNTEER]
     resources: dict[str, list[str]] = {}
     for permission in Permission:
         resource, action = permission.value.split(":")
@@ -61,7 +62,7 @@ def roles_table() -> str:
     for resource, actions in resources.items():
         may = [[a for a in actions if Permission(f"{resource}:{a}") in GRANTS[role]] for role in roles]
         rows.append([resource, *(", ".join(granted) or NOTHING for granted in may)])
-    heads = [["", *(role.value.replace("_", " ") for role in roles)], ["---"] * 5]
+    heads = [["", *(role.value.replace("_", " ") for role in roles)], ["---"] * 6]
     return "\n".join("| " + " | ".join(row) + " |" for row in [*heads, *rows]).replace("|  |", "| |")
 
 
