@@ -275,7 +275,7 @@ class Actor:
         return cls(agency_id, PLATFORM, kind=kind)
 
     def may(self, permission: Permission) -> bool:
-        """True when one of the roles, or of the scopes, grants it, or a break-glass lets her read through it. A one-time
+        """True when a role or a scope grants it, or a break-glass lets her read through it. A one-time
         password narrows that to changing the password, a second factor that is missing to enrolling one, and a
         break-glass nobody reviewed in time to reading her own."""
         if self.kind is Kind.INTEGRATION:
