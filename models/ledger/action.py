@@ -58,6 +58,7 @@ class Action(StrEnum):
     FACTOR_RESET_APPROVED = "factor_reset.approved"
     FACTOR_RESET_STARTED = "factor_reset.started"
     FACTOR_RESET_WITHDRAWN = "factor_reset.withdrawn"
+    GRANTS_VOUCHED = "grants.vouched"
     IDENTITY_LINKED = "identity.linked"
     IDENTITY_PROVIDER_CHANGED = "identity_provider.changed"
     IDENTITY_PROVIDER_READ = "identity_provider.read"
@@ -72,7 +73,6 @@ class Action(StrEnum):
     INTEGRATION_SECRET_REVOKED = "integration_secret.revoked"  # noqa: S105 - an event's name
     INTEGRATION_SUSPENDED = "integration.suspended"
     INTEGRATION_UPDATED = "integration.updated"
-    GRANTS_VOUCHED = "grants.vouched"
     INTEGRITY_FAILED = "integrity.failed"
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_CREATED = "invitation.created"
@@ -91,11 +91,11 @@ class Action(StrEnum):
     LEGAL_HOLD_PLACED = "legal_hold.placed"
     LEGAL_HOLD_READ = "legal_hold.read"
     LIBRARY_LOADED = "library.loaded"
+    LOCAL_SIGN_IN_DISABLED = "local_sign_in.disabled"
+    LOCAL_SIGN_IN_ENABLED = "local_sign_in.enabled"
     PASSWORD_RESET_COMPLETED = "password_reset.completed"  # noqa: S105 - an event's name
     PASSWORD_RESET_REQUESTED = "password_reset.requested"  # noqa: S105 - an event's name
     PASSWORD_RESET_STARTED = "password_reset.started"  # noqa: S105 - an event's name
-    LOCAL_SIGN_IN_DISABLED = "local_sign_in.disabled"
-    LOCAL_SIGN_IN_ENABLED = "local_sign_in.enabled"
     PLAN_ACTIVATED = "plan.activated"
     PLAN_CLOSED = "plan.closed"
     PLAN_CREATED = "plan.created"
