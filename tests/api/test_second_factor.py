@@ -233,7 +233,7 @@ class TestSignIn:
         problem(sign_in(api, totp_code=code_of(secret, 1)), 401, "second-factor-wrong")
         problem(sign_in(api, totp_code=code_of(secret)), 401, "second-factor-wrong")
 
-    def test_attack_69_twenty_uses_of_one_code_at_once(self, api: Api) -> None:
+    def test_twenty_uses_of_one_code_at_once(self, api: Api) -> None:
         """One gets in."""
         secret = enrolled(api.world, "ana")
         for shown in ({"totp_code": code_of(secret, 1)}, {"recovery_code": _codes(api)[0]}):
@@ -319,7 +319,7 @@ def _codes(api: Api, who: str = "ana") -> list[str]:
 
 
 class TestStepUp:
-    def test_attack_70_a_stale_session_changes_nothing_that_matters(self, api: Api) -> None:
+    def test_a_stale_session_changes_nothing_that_matters(self, api: Api) -> None:
         """Every operation of every permission on the list: refused after ten minutes, before anything else of it."""
         scene = stage(api)
         walked = [o for o in operations(api.client.app) if o.permission in STEP_UP]

@@ -91,7 +91,7 @@ class TestBucket:
 
 
 class TestAccountAndNetwork:
-    def test_attack_71_a_restart_or_another_process_forgets_nothing(self, world: World, urls: Urls) -> None:
+    def test_a_restart_or_another_process_forgets_nothing(self, world: World, urls: Urls) -> None:
         """Five failures through one process; the next one refuses, with the same words and Retry-After."""
         with fresh(world) as first:
             for _ in range(AT_ONCE):
@@ -166,7 +166,7 @@ def _told(answer: Any) -> tuple[Any, ...]:
 
 
 class TestKnownDevices:
-    def test_attack_72_ten_thousand_wrong_tries_from_a_hundred_addresses(self, world: World, urls: Urls) -> None:
+    def test_ten_thousand_wrong_tries_from_a_hundred_addresses(self, world: World, urls: Urls) -> None:
         """She gets in at the first try from her device, even from the guessers' own network; strangers do not, whatever
         they bring; a recovery code does; and she is told."""
         secret = enrolled(world, "ana")
