@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from models.base import ID, MODELS, agency_tables, columns, model_of, table_of
 from models.checklist import ChecklistItem, Whose
+from models.conflict_check import ConflictCheck
 from models.engine import empty_log
 from models.idempotency import IdempotencyKey
 from models.ledger.action import Action
@@ -48,6 +49,12 @@ _KEYS = Query(sa.select(_K.kid, _K.epoch).where(_K.subject_id == _OF_HER).with_f
 _DROP_KEYS = Change(sa.delete(table_of(DataKey)).where(_K.subject_id == _OF_HER))
 _FORGET = Change(
     sa.delete(table_of(IdempotencyKey)).where(_I.result_id.in_(sa.bindparam("ids", type_=ID, expanding=True)))
+)
+#: A conflict check names those who matched in one column: with one of them the whole check goes.
+_FORGET_CHECKS = Change(
+    sa.delete(table_of(ConflictCheck)).where(
+        sa.cast(columns(ConflictCheck).client_ids, sa.Text).contains(sa.bindparam("her", type_=sa.Text, required=True))
+    )
 )
 _FORGET_OPENINGS = Change(sa.delete(table_of(ClientOpening)).where(_O.subject_id == _OF_HER))
 #: An item of the template whose words were taken away shows the template's again.
@@ -95,6 +102,7 @@ def shred(db: "Workspace", client_id: UUID) -> Shredded:
     if forgotten := _forget_requests(db, [row.id for _, rows in found for row in rows if hasattr(row, "id")]):
         counts["idempotency_keys"] = forgotten
     db.change(_FORGET_OPENINGS, client_id=client_id)
+    db.change(_FORGET_CHECKS, her=str(client_id))
     db.note(Action.CLIENT_DESTROYED, "clients", [client_id], client_id, (), **counts)
     db.keys.turn_on()
     _clear_log(db)
