@@ -151,7 +151,7 @@ def test_an_agency_older_than_vouching_is_vouched_for_once(world: World, urls: U
         connection.execute(sa.update(table_of(User)).values(roles="auditor"))
     assert len(faults(world)) == 5
     told = state.vouch_for_all(world.system)
-    assert told == 5
+    assert told == 6
     assert faults(world) == []
     assert world.entries()[-1]["action"] == "grants.vouched"
 
