@@ -23,8 +23,8 @@ setup: ## Install everything, with the tools for tests and checks, into .venv
 runtime:
 	@$(call install,runtime,requirements.lock)
 
-extra: runtime ## Install the library of a key service or of single sign-on too (WITH=aws, gcp, sso or vault)
-	@case "$(WITH)" in aws|gcp|sso|vault) ;; *) echo 'Say which: make extra WITH=aws, WITH=gcp, WITH=sso or WITH=vault' >&2; exit 2;; esac
+extra: runtime ## Install the library of a key service too (WITH=aws, gcp or vault)
+	@case "$(WITH)" in aws|gcp|vault) ;; *) echo 'Say which: make extra WITH=aws, WITH=gcp or WITH=vault' >&2; exit 2;; esac
 	@PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 '$(PYTHON)' -m pip --python $(RUN) install --only-binary :all: --require-hashes \
 	  --disable-pip-version-check --no-input -qq -r requirements-$(WITH).lock
 
@@ -61,7 +61,7 @@ LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --gen
         --no-annotate --no-header $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: setup ## Write the lock files from pyproject.toml (UPGRADE=1 for newer versions)
 	@$(LOCK) --output-file requirements.lock
-	@for extra in aws gcp sso vault; do \
+	@for extra in aws gcp vault; do \
 	  $(LOCK) --extra $$extra --constraints requirements.lock --output-file requirements-$$extra.lock || exit 1; done
 	@$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	@if grep -nE '://|^-' requirements*.lock; then echo 'A lock file names an index.' >&2; exit 1; fi
