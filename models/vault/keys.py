@@ -82,7 +82,7 @@ WORN = 1 << 20
 CANARY = "canary"
 
 _K = columns(AgencyKey)
-_KEKS = Query(sa.select(_K.epoch, _K.wrapped).order_by(_K.epoch.desc()))
+_KEKS = Query(sa.select(_K.epoch, _K.wrapped))
 _ADD_TURN = Insert(KeyTurn)
 
 

@@ -173,7 +173,7 @@ class TestBodies:
     def test_too_large_by_its_length(self, calm: Wire, world: World) -> None:
         """413 before a byte of it was sent."""
         for length in (b"131073", b"1073741824", b"18446744073709551615"):
-            assert statuses(calm.talk(SIGN_IN + b"Content-Length: " + length + b"\r\n\r\n", silence=0.4))[:1] == [413]
+            assert statuses(calm.talk(SIGN_IN + b"Content-Length: " + length + b"\r\n\r\n", answers=1))[:1] == [413]
 
     def test_too_large_in_chunks(self, calm: Wire) -> None:
         """413 as soon as it is clear; the rest is not read for long."""

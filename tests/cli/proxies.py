@@ -62,8 +62,9 @@ class Proxy:
         client.event_hooks = {"request": [lambda request: request.extensions.update(sni_hostname=NAME)]}
         return client
 
-    def raw(self, *parts: bytes, silence: float = 1.5) -> bytes:
-        """Bytes as they are, inside TLS; what comes back until the other side closes or is silent."""
+    def raw(self, *parts: bytes, silence: float = 1.5, answers: int = 0) -> bytes:
+        """Bytes as they are, inside TLS; what comes back until the other side closes or is silent. `answers`: so many are
+        waited for longer."""
         received = b""
         with (
             socket.create_connection(("127.0.0.1", self.port), timeout=10) as bare,
@@ -72,8 +73,10 @@ class Proxy:
         ):
             for part in parts:
                 line.sendall(part)
-            line.settimeout(silence)
-            while got := line.recv(65_536):
+            while True:
+                line.settimeout(silence if received.count(b"HTTP/1.1 ") >= answers else PATIENCE)
+                if not (got := line.recv(65_536)):
+                    break
                 received += got
         return received
 
