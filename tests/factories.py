@@ -138,6 +138,8 @@ class Scene:
     mark: str = ""
     ids: dict[str, str] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
+    theirs: str = ""
+    """The client's id as the partner knows it, where a release was given."""
 
     def made(self, answer: Any) -> Any:
         """The body of an answer that had to succeed."""
@@ -151,7 +153,8 @@ class Scene:
     def send(self, operation: Operation, who: str | None, ids: dict[str, str] | None = None, **more: Any) -> Any:
         """The operation's valid request as somebody, about this scene's rows or the ids given."""
         recipe = RECIPES[operation.name]
-        path = operation.path.format(**{**self.ids, **(ids or {})})
+        theirs = {"client_id": self.theirs} if operation.permission in RELEASED and self.theirs else {}
+        path = operation.path.format(**{**self.ids, **theirs, **(ids or {})})
         body = more.pop("body", None) or (recipe.body(self) if recipe.body else None)
         headers = {"if-match": "*"} | more.pop("headers", {})
         kind = "data" if operation.name in FORMS else "json"
@@ -389,12 +392,12 @@ def _release(scene: Scene) -> None:
 
 
 def _opened(scene: Scene) -> None:
-    """A living release to the partner; from here on the client is called by the partner's own name for her."""
+    """A living release to the partner, and the partner's own name for the client."""
     partner, told = scene.api.partner, {"recipient": RECIPIENT, "purpose": PURPOSE, "fields": list(Scope)}
     body = signed(scene) | told
     scene.made(scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/releases", body))
     name = scene.api.world.system(lambda db: db.keys.pairwise(partner.id).name(UUID(scene.ids["client_id"])))
-    scene.ids["client_id"] = str(name)
+    scene.theirs = str(name)
 
 
 def _entered(scene: Scene) -> None:
@@ -625,6 +628,8 @@ def _renew(scene: Scene) -> None:
 
 
 def _begin_factor(scene: Scene, who: str = "ada") -> None:
+    user_id = scene.api.world.people[who].actor.id
+    scene.api.world.system(lambda db: factor.remove(db, user_id, Action.FACTOR_REMOVED))
     begun = scene.made(scene.api.post(who, "/v1/me/second-factor"))
     scene.bodies["code"] = code_of(begun["secret"])
     scene.bodies["secret"] = begun["secret"]

@@ -38,6 +38,7 @@ PEOPLE = {
     "val": ("Harbor", Role.VOLUNTEER),
     "other": ("Lighthouse", Role.ADVOCATE),
 }
+AT_HARBOR = sum(place == "Harbor" for place, _ in PEOPLE.values())
 
 
 @dataclass

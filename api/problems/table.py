@@ -954,6 +954,21 @@ _problem(
 )
 _problem(
     409,
+    "identity-not-linked",
+    ("Linking did not work", "No se pudo vincular"),
+    (
+        "The account was not linked; nothing was changed. Begin again, in the same browser.",
+        "La cuenta no se vinculó; no se cambió nada. Empiece de nuevo, en el mismo navegador.",
+    ),
+    (
+        "The attempt is over, was used or was begun by somebody else, or the provider's answer is not for us.",
+        "El intento venció, ya se usó o lo inició otra persona, o la respuesta del proveedor no es para nosotros.",
+    ),
+    ("POST /v1/me/identities begins anew.", "POST /v1/me/identities empieza de nuevo."),
+    request="POST /v1/me/identities/completion",
+)
+_problem(
+    409,
     "identity-taken",
     ("This account is linked already", "Esta cuenta ya está vinculada"),
     (

@@ -13,7 +13,7 @@ from api.oidc import Person
 from api.shapes import In, Out
 from api.sign_in import SignedInOut, signed_in_out
 from models.access import Permission
-from models.errors import DomainError, NotFound, Unauthenticated
+from models.errors import Conflict, DomainError, NotFound, Unauthenticated
 from models.identity import (
     LIFE,
     Begun,
@@ -133,10 +133,19 @@ async def create_identity(errand: Annotated[Errand, Can(Permission.IDENTITY_LINK
 async def create_link(body: ReturnIn, errand: Annotated[Errand, Can(Permission.IDENTITY_LINK)]) -> IdentityOut:
     """From here on the caller signs in with it. No address is compared: she was signed in here and there at once."""
     begun = Begun(body.state, body.browser_secret)
-    if agency_of(body.state) != errand.claims.agency_id:
-        raise Unauthenticated("sso-refused")
-    provider = await errand.run(lambda db: _taken(db, begun, db.actor.id))
-    person = await errand.providers.person(provider, begun, body.code, body.iss)
+
+    def take_mine(db: Workspace) -> Provider:
+        if agency_of(body.state) != db.agency_id:
+            raise Conflict("identity-not-linked")
+        return _taken(db, begun, db.actor.id)
+
+    try:
+        provider = await errand.run(take_mine)
+        person = await errand.providers.person(provider, begun, body.code, body.iss)
+    except Unauthenticated as refused:
+        if refused.reason != "sso-refused":
+            raise
+        raise Conflict("identity-not-linked") from None  # she is signed in here, whatever became of it there
     return await errand.run(lambda db: IdentityOut.of(Identity.link(db, provider.issuer, person.subject)))
 
 

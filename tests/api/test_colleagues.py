@@ -2,6 +2,7 @@
 
 from tests.api.contract import cursor_of, good, last_action, problem, refused_cursor, walk
 from tests.conftest import Api
+from tests.world import AT_HARBOR
 
 
 def test_a_supervisor_finds_a_colleague_to_assign(api: Api) -> None:
@@ -14,6 +15,7 @@ def test_a_supervisor_finds_a_colleague_to_assign(api: Api) -> None:
         "Sol": ["supervisor"],
         "Ada": ["agency_admin"],
         "Aud": ["auditor"],
+        "Val": ["volunteer"],
     }
     entry = api.world.entries()[-1]
     assert entry["action"] == "user.listed"
@@ -27,7 +29,7 @@ def test_the_entry_says_that_names_were_opened(api: Api) -> None:
     good(api.get("ada", "/v1/colleagues"))
     assert last_action(api) == "user.listed"
     opened = api.world.entries()[-1]["opened"][0]
-    assert (opened["t"], opened["fields"], opened["count"]) == ("users", ["display_name"], 5)
+    assert (opened["t"], opened["fields"], opened["count"]) == ("users", ["display_name"], AT_HARBOR)
 
 
 def test_the_suspended_are_not_offered(api: Api) -> None:

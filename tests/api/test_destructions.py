@@ -95,7 +95,7 @@ class TestPropose:
         """The certificate stays: why is one of four words."""
         one = client(api)["id"]
         problem(ask(api, one, reason="Wren asked"), 422, "invalid", "/reason")
-        problem(ask(api, one, note="x"), 422, "invalid", "/*")
+        problem(ask(api, one, remark="x"), 422, "invalid", "/*")
 
 
 class TestApprove:

@@ -1,5 +1,7 @@
 """Which passwords are taken: long ones of any kind, that are on no list and not made of words at hand."""
 
+from uuid import uuid4
+
 import pytest
 
 from api import passwords
@@ -8,6 +10,7 @@ from models.errors import Invalid
 from models.vault.keys import Vault
 
 GOOD = "slow herons cross nine rivers"
+PERSON = uuid4()
 
 
 def fault(password: str, *words: str) -> str:
@@ -69,13 +72,13 @@ def test_words_at_hand_make_no_password(password: str):
 
 def test_it_is_taken_as_typed(hasher: Passwords):
     """Nothing is cut, trimmed or changed in case: each of these is another password. Composed or not is the same."""
-    stored = hasher.hash_now(f" Éclat {GOOD}")
-    assert hasher._matches(f" Éclat {GOOD}", stored)
-    assert hasher._matches(f" E\u0301clat {GOOD}", stored)
+    stored = hasher.hash_now(f" Éclat {GOOD}", PERSON)
+    assert hasher._matches(f" Éclat {GOOD}", stored, PERSON)
+    assert hasher._matches(f" E\u0301clat {GOOD}", stored, PERSON)
     long = GOOD * 8
     for other in (f"Éclat {GOOD}", f" éclat {GOOD}", f" Éclat {GOOD} ", f" Éclat {GOOD[:-1]}"):
-        assert not hasher._matches(other, stored)
-    assert not hasher._matches(long[:-1], hasher.hash_now(long))
+        assert not hasher._matches(other, stored, PERSON)
+    assert not hasher._matches(long[:-1], hasher.hash_now(long, PERSON), PERSON)
 
 
 def test_one_time_passwords_cannot_be_guessed():

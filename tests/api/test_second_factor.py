@@ -190,7 +190,7 @@ class TestEnrolment:
             "DELETE /v1/me/second-factor/confirmation",
             "POST /v1/me/recovery-codes",
             "DELETE /v1/sessions/current",
-            "DELETE /v1/sessions/{session_id}",
+            "PUT /v1/sessions/current/second-factor",
         }
         for who in ("ana", "sol", "ada", "aud"):
             api._tokens.pop(who, None)  # opened before the agency asked for it

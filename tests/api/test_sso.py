@@ -325,10 +325,10 @@ class TestLinking:
         begun = good(sso.api.post("ana", "/v1/me/identities"))
         body = sso.back(begun)
         for who in ("ben", "other"):
-            problem(sso.api.post(who, "/v1/me/identities/completion", body), 401, "sso-refused")
+            problem(sso.api.post(who, "/v1/me/identities/completion", body), 409, "identity-not-linked")
         problem(sso.api.post(None, "/v1/sso/sessions", body), 401, "sso-refused")
         signing = sso.back(sso.begin())
-        problem(sso.api.post("ana", "/v1/me/identities/completion", signing), 401, "sso-refused")
+        problem(sso.api.post("ana", "/v1/me/identities/completion", signing), 409, "identity-not-linked")
         good(sso.api.post("ana", "/v1/me/identities/completion", body))
 
     def test_unlinked_is_nobodys(self, sso: Sso):

@@ -94,7 +94,7 @@ class TestSeeing:
         """The matrix for the role: about the client she helps, 403 or 404; lists, search, caseload, totals, staff: 403."""
         mine = GRANTS[Role.VOLUNTEER]
         walked = [o for o in operations(api.client.app) if o.permission is not None]
-        own = {"agency", "me", "session", "notice", "password", "factor", "task"}
+        own = {"agency", "me", "session", "notice", "password", "factor", "identity", "task"}
         reached = []
         for operation in walked:
             if operation.permission.split(":")[0] in own:

@@ -22,7 +22,7 @@ from models.workspace import Workspace
 from tests.cli.program import Program
 from tests.factories import behind
 from tests.postgres import Urls
-from tests.world import PASSWORD, World
+from tests.world import AT_HARBOR, PASSWORD, World
 
 KILLS = int(os.environ.get("WAYPOST_TEST_KILLS", "3"))
 ANA = {"email": "ana@harbor.example", "password": PASSWORD}
@@ -187,7 +187,7 @@ class TestRekey:
         read = database.transact(Actor.system(world.agency_id()), lambda db: db.find(Client, client).alias)
         database.engine.dispose()
         assert read == "Wren"
-        assert program("keys", "rekey", "--agency", "Harbor", "--json").json["rows"] == 5
+        assert program("keys", "rekey", "--agency", "Harbor", "--json").json["rows"] == AT_HARBOR
 
     def test_nobody_is_told(self, program: Program, world: World) -> None:
         """Unknown ids, words that are none, nothing at all."""

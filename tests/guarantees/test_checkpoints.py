@@ -428,10 +428,13 @@ class TestState:
             row = connection.execute(sa.select(clients).where(clients.c.id == two)).one()._asdict()
             connection.execute(sa.insert(clients).values(**row | {"id": new}))
             assignments = clients.metadata.tables["assignments"]
-            connection.execute(sa.delete(assignments).where(assignments.c.client_id == three))
+            hers = assignments.c.client_id == three
+            given = connection.execute(sa.select(assignments.c.id).where(hers)).scalar_one()
+            connection.execute(sa.delete(assignments).where(hers))
             connection.execute(sa.delete(clients).where(clients.c.id == three))
         assert sorted(self.found(world, tmp_path / "after")) == sorted(
             [f"clients {one}: edited", f"clients {new}: inserted", f"clients {three}: deleted"]
+            + [f"assignments.grants {given}: deleted"]
         )
 
     def test_attack_7_a_whole_older_row_put_back(self, world: World, urls: Urls, tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ def letter(answer: object) -> str:
         return "h"
     if status == 403:
         return "s" if code == "step-up-required" else "-"
-    assert status not in (401, 429) and status < 500, answer.text
+    assert status not in {401, 429}, answer.text
+    assert status < 500, answer.text
     return "y"
 
 

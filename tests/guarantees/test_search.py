@@ -409,11 +409,11 @@ class TestWhatIsSent:
 
 
 class TestOpeningUnmarked:
-    """Names are opened without a disclosure mark in one place, for one purpose."""
+    """Names are opened without a disclosure mark in two places: to search, and to tell a conflict at intake."""
 
-    def test_only_the_search_reads_rows_closed_and_opens_them_itself(self) -> None:
-        """`Query(…, closed=True)`, the opener of models/vault/scan.py and its keys are models/search.py's alone; cells
-        are opened in three files, two of which mark."""
+    def test_only_search_and_conflict_check_read_rows_closed_and_open_them_themselves(self) -> None:
+        """`Query(…, closed=True)`, the openers of models/vault/scan.py and its keys are theirs alone; cells are opened
+        in three files, two of which mark."""
         closed, openers, opening, unwrapping = set(), set(), set(), set()
         for path, tree in sources():
             for node in ast.walk(tree):
@@ -425,8 +425,12 @@ class TestOpeningUnmarked:
                     opening.add(path)
                 if isinstance(node, ast.Attribute) and node.attr in ("decrypt", "for_scanning"):
                     unwrapping.add(path)
-        assert closed == {"models/search.py"}
-        assert openers == {("models/search.py", "Opened"), ("models/vault/keys.py", "ScanKeys")}
+        assert closed == {"models/namesakes.py", "models/search.py"}
+        assert openers == {
+            ("models/namesakes.py", "Opened", "opened_cells"),
+            ("models/search.py", "Opened"),
+            ("models/vault/keys.py", "ScanKeys"),
+        }
         assert opening == {"models/rows.py", "models/vault/scan.py", "models/vault/sealed.py"}
         unwrapping.discard("models/vault/key_services/aws.py")  # its decrypt opens agency keys
         assert unwrapping == {"models/vault/cells.py", "models/vault/scan.py"}

@@ -245,6 +245,8 @@ class TestIdempotencyKeys:
         other = api.post("ana", "/v1/clients", {"alias": "Lark"}, key="two")
         assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
         assignment = api.get("ana", f"/v1/clients/{first.json()['id']}/assignments").json()["data"][0]["id"]
+        to = {"user_id": str(api.world.people["ben"].actor.id)}
+        good(api.post("sol", f"/v1/clients/{first.json()['id']}/assignments", to), 201)
         assert api.delete("sol", f"/v1/assignments/{assignment}").status_code == 204
         assert api.post("ana", "/v1/clients", {"alias": "Wren"}, key="two").status_code == 404
 

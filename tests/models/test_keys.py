@@ -25,7 +25,7 @@ from models.vault.service import ServiceKeys
 from models.workspace import Workspace
 from tests.factories import behind
 from tests.postgres import Urls
-from tests.world import World
+from tests.world import AT_HARBOR, World
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ class TestReplacing:
         """Staff are still found by their addresses, and named."""
         agency = world.agency_id()
         old = kid_of(urls, agency)
-        assert world.system(lambda db: rekey(db, agency)) == 5
+        assert world.system(lambda db: rekey(db, agency)) == AT_HARBOR
         assert not _cells_under(urls, old[0])
         person = world.people["ben"].actor.id
         from models.user import User
