@@ -13,7 +13,7 @@ from models.assignment import must_not_be_kept_from
 from models.base import ID, INSTANT, ClientRecord, columns, id_field, instant_field, table_of, within
 from models.checklist import OPEN_PLANS, ChecklistItem, Choice, ItemStatus, PlanSection, number_of
 from models.client import Client
-from models.errors import Conflict, Fault, Invalid
+from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
 from models.overseers import holding
@@ -93,11 +93,13 @@ def give(db: "Workspace", section_id: UUID, user_id: UUID) -> UUID:
 
 def take_back(db: "Workspace", section_id: UUID, user_id: UUID) -> None:
     """From her next request on she neither sees nor ticks it; what she ticked stays hers. Doing it twice changes
-    nothing. NotFound for a section out of sight."""
+    nothing. NotFound for a section out of sight, and for whoever never helped with it."""
     plan = Plan.claim_of(db, section_id)
-    db.find(PlanSection, section_id)
-    for there in _open_of(db, section_id):
-        if there.user_id == user_id:
+    hers = [row for row in helpers(db, section_id) if row.user_id == user_id]
+    if not hers:
+        raise NotFound
+    for there in hers:
+        if there.ended_at is None:
             db.change(_END, row_id=there.id, at=db.now, by=db.actor.id)
             db.note(Action.VOLUNTEER_ENDED, "section_volunteers", [there.id], plan.client_id)
 

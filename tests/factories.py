@@ -627,9 +627,13 @@ def _renew(scene: Scene) -> None:
     scene.bodies["refresh"] = {"refresh_token": scene.made(answer)["refresh_token"]}
 
 
-def _begin_factor(scene: Scene, who: str = "ada") -> None:
+def _without_factor(scene: Scene, who: str = ENROLS) -> None:
     user_id = scene.api.world.people[who].actor.id
     scene.api.world.system(lambda db: factor.remove(db, user_id, Action.FACTOR_REMOVED))
+
+
+def _begin_factor(scene: Scene, who: str = "ada") -> None:
+    _without_factor(scene, who)
     begun = scene.made(scene.api.post(who, "/v1/me/second-factor"))
     scene.bodies["code"] = code_of(begun["secret"])
     scene.bodies["secret"] = begun["secret"]
@@ -743,7 +747,7 @@ RECIPES: dict[str, Recipe] = {
     "PATCH /v1/me": Recipe(lambda s: {"display_name": s.words("Ana")}),
     # Two units: the old hash and the names are read before argon2 runs outside the lane, then the new hash is kept.
     "PUT /v1/me/password": Recipe(lambda s: {"current_password": PASSWORD, "new_password": NEW_PASSWORD}, entries=2),
-    "POST /v1/me/second-factor": Recipe(who=ENROLS),
+    "POST /v1/me/second-factor": Recipe(before=_without_factor, who=ENROLS),
     "PUT /v1/me/second-factor/confirmation": Recipe(_code, _begin_factor, who="ada"),
     "DELETE /v1/me/second-factor/confirmation": Recipe(before=_confirm_factor, who=ENROLS),
     "POST /v1/me/recovery-codes": Recipe(before=_confirm_factor, who=ENROLS),

@@ -26,6 +26,7 @@ import migrations
 from migrations import Fit
 from models import cover, staffing
 from models.access import Actor, Kind, Permission, Role
+from models.agency import Agency, SecondFactor
 from models.backup.stores import PostgresStore, SqliteStore
 from models.backup.words import sealed_rows
 from models.base import columns, table_of
@@ -639,6 +640,9 @@ class TestRestoring:
         assert (told["alive"], told["back"], told["missing"]) == (2, 0, 1)
         sound(target("db", "check"))
         with target.world(world) as restored:
+            asked = answers(restored, clients).values()
+            assert {one["code"] for _, one, _, _ in asked} == {"second-factor-enrolment-required"}, "as of every agency"
+            restored.system(_ask_for_no_factor)
             assert answers(restored, clients) == before
             assert answers(restored, {young: young})[young][0] == 404, "made after the data were saved"
             assert not state_faults(restored, "Harbor")
@@ -662,6 +666,12 @@ class TestRestoring:
             sealed = [row for some in rows for row in some if not row["t"].endswith(SUFFIX)]
             assert len(sealed) == told["missing"] > 4
             assert not state_faults(restored, "Harbor")
+
+
+def _ask_for_no_factor(db: Workspace) -> None:
+    agency = db.claim(Agency, db.agency_id)
+    agency.second_factor = SecondFactor.OPTIONAL
+    db.record(Action.AGENCY_UPDATED, agency)
 
 
 def _renamed(db: Workspace, client_id: UUID) -> None:

@@ -433,8 +433,12 @@ class TestState:
             connection.execute(sa.delete(assignments).where(hers))
             connection.execute(sa.delete(clients).where(clients.c.id == three))
         assert sorted(self.found(world, tmp_path / "after")) == sorted(
-            [f"clients {one}: edited", f"clients {new}: inserted", f"clients {three}: deleted"]
-            + [f"assignments.grants {given}: deleted"]
+            [
+                f"assignments.grants {given}: deleted",
+                f"clients {one}: edited",
+                f"clients {new}: inserted",
+                f"clients {three}: deleted",
+            ]
         )
 
     def test_attack_7_a_whole_older_row_put_back(self, world: World, urls: Urls, tmp_path: Path) -> None:
