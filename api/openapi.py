@@ -1,11 +1,12 @@
 """The contract as a document: OpenAPI 3.1 with every error and an example on every operation."""
 
 from collections.abc import Iterator
+from inspect import iscoroutinefunction
 from typing import Any
 
 import orjson
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from api import form
 from api.examples import BODIES, ID, MEMBERS
@@ -119,8 +120,13 @@ def describe(app: FastAPI) -> Schema:
         components["schemas"]["Problem"] = _PROBLEM
         components["responses"] = {f"Problem{status}": _refusal(status) for status in _SHOWN}
         components["responses"]["OAuthError"] = _OAUTH
+        errands = {
+            operation_id(context.original_route)
+            for context in iter_route_contexts(app.routes)
+            if isinstance(context.original_route, APIRoute) and iscoroutinefunction(context.original_route.endpoint)
+        }
         for method, operation in _operations(made):
-            _complete(method, operation, components["schemas"])
+            _complete(method, operation, components["schemas"], once=operation["operationId"] not in errands)
         app.openapi_schema = made
     return app.openapi_schema
 
@@ -154,14 +160,15 @@ def _names_rows(body: Schema | None, schemas: Schema) -> bool:
     return any(b'"format":"uuid"' in orjson.dumps(shape) for shape in shapes)
 
 
-def _complete(method: str, operation: Schema, schemas: Schema) -> None:
+def _complete(method: str, operation: Schema, schemas: Schema, *, once: bool) -> None:
+    """`once`: it is one unit of work, which an Idempotency-Key makes happen once."""
     parameters = operation.setdefault("parameters", [])
     guarded, body = bool(operation.get("security")), operation.get("requestBody")
     matching = [p for p in parameters if p["name"] == "If-Match"]
     for header in matching:
         header["schema"] = {"type": "string", "pattern": '^(\\*|"\\d{1,10}")$'}
         header["example"] = '"3"'
-    if guarded and (method == "patch" or "201" in operation["responses"]):  # a search makes nothing to repeat
+    if guarded and once and (method == "patch" or "201" in operation["responses"]):
         parameters.append(_KEY)
     for parameter in parameters:
         parameter.setdefault("example", _made(parameter["schema"], schemas, parameter["name"]))
@@ -170,7 +177,8 @@ def _complete(method: str, operation: Schema, schemas: Schema) -> None:
         if status.startswith("2"):
             _show_answer(response, schemas)
     statuses = {401, 421, 422, 429, 500, 503} | ({403} if guarded else set())
-    statuses |= {404} if any(p["in"] == "path" for p in parameters) or _names_rows(body, schemas) else set()
+    named = any(p["in"] == "path" for p in parameters) or _names_rows(body, schemas)
+    statuses |= {404} if named or "404" in operation["responses"] else set()  # a route may say that it looks for more
     statuses |= {400, 413, 415} if body else {413}
     statuses |= {409, 507} if method != "get" else set()
     statuses |= {412} if matching or method == "patch" else set()  # a list of changes names its versions in the body

@@ -142,7 +142,7 @@ async def create_break_glass(
     return await errand.run(lambda db: _opened(db, BreakGlassOpening.open(db, *opened), body.explanation), named)
 
 
-@router.post("/break-glass", status_code=201, summary="Break the glass by name")
+@router.post("/break-glass", status_code=201, responses={404: {}}, summary="Break the glass by name")
 async def create_named_break_glass(
     body: NamedBreakGlassIn, errand: Annotated[Errand, Can(Permission.BREAKGLASS_OPEN)]
 ) -> BreakGlassOut:

@@ -116,7 +116,7 @@ def list_identities(db: Annotated[Workspace, Can(Permission.IDENTITY_READ)]) -> 
     return IdentitiesOut(data=[IdentityOut.of(row) for row in Identity.of(db, db.actor.id)])
 
 
-@router.post("/me/identities", summary="Begin to link an account at the provider")
+@router.post("/me/identities", responses={404: {}}, summary="Begin to link an account at the provider")
 async def create_identity(errand: Annotated[Errand, Can(Permission.IDENTITY_LINK)]) -> AuthorizationOut:
     """The provider's page to go to. Who signs in there while this is open is linked to the caller, when she says so
     with POST /v1/me/identities/completion."""

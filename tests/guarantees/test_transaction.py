@@ -212,6 +212,10 @@ class TestUnitsOfOneTransaction:
         assert again[0].error is None
 
 
+#: They look or count in a unit of their own first, so that a key would not make the whole happen once.
+IN_STEPS = {"POST /v1/me/recovery-codes", "POST /v1/break-glass", "POST /v1/clients/{client_id}/break-glass"}
+
+
 class TestIdempotencyKeys:
     """The key's row, the change and its entry are one transaction."""
 
@@ -260,7 +264,8 @@ class TestIdempotencyKeys:
                 continue
             declared = paths[operation.path][operation.method.lower()]
             takes = any(p["name"] == "Idempotency-Key" for p in declared["parameters"])
-            assert takes == (operation.method == "PATCH" or "201" in declared["responses"]), operation.name
+            makes = operation.method == "PATCH" or "201" in declared["responses"]
+            assert takes == (makes and operation.name not in IN_STEPS), operation.name
             if not takes:
                 continue
             walked += 1
@@ -270,7 +275,9 @@ class TestIdempotencyKeys:
             sent = body(scene) if body else None
             first = scene.send(operation, who, body=sent, key=f"k-{walked}")
             second = scene.send(operation, who, body=sent, key=f"k-{walked}")
-            same = first.status_code == second.status_code < 300 and first.json()["id"] == second.json()["id"]
+            same = first.status_code == second.status_code < 300 and first.json().get("id", 0) == second.json().get(
+                "id", 1
+            )
             if not same or second.headers.get("idempotency-replayed") != "true":
                 wrong.append((operation.name, first.status_code, second.status_code, second.text[:200]))
             api._tokens.clear()

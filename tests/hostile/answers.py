@@ -26,13 +26,21 @@ INTERNALS = re.compile(
     r"jose\b|orjson|(?:value|key|type|attribute|integrity|data|decode|runtime|recursion)error|/home/|/usr/|/tmp/",
     re.IGNORECASE,
 )
-LOG = {"ledger_entries", "ledger_heads", "ledger_tiles", "ledger_checkpoints", "client_openings"}
+LOG = {
+    "ledger_entries",
+    "ledger_heads",
+    "ledger_tiles",
+    "ledger_checkpoints",
+    "client_openings",
+    "break_glass_attempts",
+}
 LOG |= {"sign_in_throttles"}
 #: What a refusal changes on purpose: a refresh token used twice ends its session; a set-up link is given back.
 ON_PURPOSE = {"POST /v1/sessions/refresh": {"notices", "sessions"}, "POST /v1/setup": {"setup_links"}}
 ON_PURPOSE["POST /v1/sessions"] = {"notices"}  # that very many tries failed
-#: These look first, run argon2 outside the lane, then look again: two units, each of which may be told of.
-TWO_UNITS = {"PUT /v1/me/password", "POST /v1/setup"}
+#: These look or count first, then do: two units, each of which may be told of.
+TWO_UNITS = {"PUT /v1/me/password", "POST /v1/setup", "POST /v1/break-glass"}
+TWO_UNITS |= {"POST /v1/clients/{client_id}/break-glass"}
 
 
 @dataclass
