@@ -76,7 +76,7 @@ class ProviderOut(Out):
         )
 
 
-@router.get("", summary="Read the identity provider")
+@router.get("", responses={404: {}}, summary="Read the identity provider")
 def read_provider(db: Annotated[Workspace, Can(Permission.PROVIDER_READ)]) -> ProviderOut:
     """Which it is. 404 when there is none."""
     row = IdentityProvider.of(db)
