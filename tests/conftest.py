@@ -154,7 +154,12 @@ class Api:
 def service(world: World, **settings: Any) -> Iterator[Api]:
     """The service over a world. An answer is whatever would have left over HTTP; nothing raises."""
     plenty = 1_000_000  # tests/api/test_limits.py looks at the limits; nothing else should meet them
-    limits = {"rate_limit": plenty, "rate_limit_address": plenty, "clients_an_hour": plenty}
+    limits = {
+        "rate_limit": plenty,
+        "rate_limit_address": plenty,
+        "rate_limit_integration": plenty,
+        "clients_an_hour": plenty,
+    }
     app = create_app(Settings(env=Environment.TEST, **limits | settings), world.database)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield Api(client, world)

@@ -391,13 +391,18 @@ def _release(scene: Scene) -> None:
     scene.ids["release_id"] = scene.made(made)["id"]
 
 
-def _opened(scene: Scene) -> None:
+def released(scene: Scene) -> None:
     """A living release to the partner, and the partner's own name for the client."""
-    partner, told = scene.api.partner, {"recipient": RECIPIENT, "purpose": PURPOSE, "fields": list(Scope)}
-    body = signed(scene) | told
+    assert scene.api.partner
+    body = signed(scene) | {"recipient": RECIPIENT, "purpose": PURPOSE, "fields": list(Scope)}
     scene.made(scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/releases", body))
-    name = scene.api.world.system(lambda db: db.keys.pairwise(partner.id).name(UUID(scene.ids["client_id"])))
-    scene.theirs = str(name)
+    name_for_partner(scene)
+
+
+def name_for_partner(scene: Scene) -> None:
+    """From here on the partner asks for this scene's client by the name that is the partner's own for her."""
+    partner, client_id = scene.api.partner, UUID(scene.ids["client_id"])
+    scene.theirs = str(scene.api.world.system(lambda db: db.keys.pairwise(partner.id).name(client_id)))
 
 
 def _entered(scene: Scene) -> None:
@@ -892,9 +897,9 @@ RECIPES: dict[str, Recipe] = {
     "POST /v1/me/identities/completion": Recipe(_return, _linking, who="ana"),
     "DELETE /v1/me/identities/{identity_id}": Recipe(before=_linked, who="ana"),
     "POST /v1/oauth/token": Recipe(lambda s: s.api.partner.form(), _entered),
-    "GET /v1/released-clients": Recipe(before=_opened),
-    "GET /v1/released-clients/{client_id}": Recipe(before=_opened),
-    "GET /v1/released-clients/{client_id}/plan": Recipe(before=_opened),
+    "GET /v1/released-clients": Recipe(before=released),
+    "GET /v1/released-clients/{client_id}": Recipe(before=released),
+    "GET /v1/released-clients/{client_id}/plan": Recipe(before=released),
     "GET /v1/legal-holds": Recipe(),
     "POST /v1/legal-holds": Recipe(_hold_it),
     "GET /v1/legal-holds/{hold_id}": Recipe(),

@@ -14,7 +14,7 @@ from models.client import Client
 from models.wall import Wall
 from tests.api.contract import NOWHERE, good
 from tests.conftest import Api
-from tests.factories import OF_CLIENTS, Operation, Scene, operations, stage
+from tests.factories import OF_CLIENTS, Operation, Scene, name_for_partner, operations, released, stage
 from tests.guarantees.test_permissions import ONE_EACH, PUBLIC
 
 TABLE = Path(__file__).with_name("matrix.txt")
@@ -39,16 +39,21 @@ def letter(answer: object) -> str:
 
 def scenes_of(api: Api, who: str) -> dict[str, Scene]:
     """For each situation a scene that stands so to this person: `own` is an advocate's, with a section given to the
-    volunteer; she is kept from `walled`, who was Ana's; `restricted` is a colleague's."""
+    volunteer and released to the program; she is kept from `walled`, who was Ana's; `restricted` is a colleague's, who
+    had released her to the program before."""
     own, walled, restricted = stage(api, "ana"), stage(api, "ana"), stage(api, "ben")
-    wall(api, walled.ids["client_id"], who)
+    if who == "partner":
+        released(own)
+        released(restricted)
+    else:
+        wall(api, walled.ids["client_id"], who)
     api.world.system(lambda db: db.claim(Client, UUID(restricted.ids["client_id"])).restrict(db))
     if who == "val":
         good(
             api.post("ana", f"/v1/plan-sections/{own.ids['section_id']}/volunteers", {"user_id": user_id(api, who)}),
             201,
         )
-    return {
+    scenes = {
         "own": own,
         "colleague": stage(api, "ben"),
         "walled": walled,
@@ -56,6 +61,10 @@ def scenes_of(api: Api, who: str) -> dict[str, Scene]:
         "foreign": stage(api, "other"),
         "unknown": own,
     }
+    if who == "partner":
+        for scene in scenes.values():
+            name_for_partner(scene)
+    return scenes
 
 
 def user_id(api: Api, who: str) -> str:
@@ -84,7 +93,7 @@ def cell(operation: Operation, scenes: dict[str, Scene], who: str) -> str:
 
 def matrix(api: Api, monkeypatch: pytest.MonkeyPatch) -> str:
     """The whole table as text."""
-    people = {role: ONE_EACH[role] for role in sorted(Role) if role in ONE_EACH}
+    people = {str(role): ONE_EACH[role] for role in sorted(Role)} | {"integration": "partner"}
     scenes = {role: scenes_of(api, who) for role, who in people.items()}
     for who in people.values():
         api.token(who)
