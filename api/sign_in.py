@@ -72,7 +72,8 @@ class SignedInOut(Out):
     """For this device to keep and send with the next sign-in (90 days); it opens nothing by itself. Only after a whole
     sign-in."""
     second_factor_enrolment_required: bool
-    """True while a second factor is needed and missing: until it is set up, little more than that works."""
+    """True while a second factor is needed and none was shown: until one is set up, or hers is shown where a provider
+    let her in, little more than that works."""
     password_change_required: bool
     """True after a one-time password: until she has her own, only reading /v1/me, its password and signing out work."""
 
