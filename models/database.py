@@ -171,9 +171,11 @@ class Database:
         return db
 
     def _refuse(self, connection: sa.Connection, unit: Unit[Any], actor: Actor, error: Exception) -> Workspace | None:
-        """Answer with the refusal. Returns the Workspace that kept it, if it is one to be kept."""
+        """Answer with the refusal. Returns the Workspace that kept it, if it is one to be kept: what a stranger asked
+        for in vain is in nobody's log, and the agency she named may have none."""
         unit.value, unit.error = None, translated(error)
-        if isinstance(unit.error, _DENIALS) and actor.kind is not Kind.NOBODY:
+        stranger = actor.kind is Kind.NOBODY or (actor.kind is Kind.DOOR and isinstance(unit.error, NotFound))
+        if isinstance(unit.error, _DENIALS) and not stranger:
             db = self._workspace(connection, unit)
             db.deny(unit.error, actor, unit.named)
             db.finish()
