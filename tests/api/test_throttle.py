@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from models import throttle
 from models.access import PLATFORM, Actor
 from models.base import table_of
-from models.errors import TooManyTries
+from models.errors import Spent
 from models.throttle import AT_ONCE, GUARDED, LONGEST_WAIT, Bucket, KnownDevice, SignInThrottle
 from models.user import User
 from tests.api.contract import good, problem
@@ -116,7 +116,7 @@ class TestAccountAndNetwork:
         for n in range(throttle.SOURCE_MOST):
             platform(world, lambda db, n=n: throttle.begin(db, b"%d" % n, b"office", None, recovering=False))
         for recovering in (False, True):
-            with pytest.raises(TooManyTries):
+            with pytest.raises(Spent):
                 platform(world, lambda db, r=recovering: throttle.begin(db, b"x", b"office", None, recovering=r))
         platform(world, lambda db: throttle.begin(db, b"x", b"home", None, recovering=False))
         later(urls, timedelta(minutes=16))
