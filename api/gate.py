@@ -13,9 +13,9 @@ from api.oidc import Providers
 from api.passwords import Passwords
 from api.tokens import Claims, Tokens
 from models.access import PLATFORM, Actor, Kind, Permission
+from models.admission import caller
 from models.database import Unit
 from models.errors import Unauthenticated
-from models.integration import caller
 from models.ledger.book import Origin
 from models.session import actor_of
 from models.workspace import Workspace
