@@ -11,21 +11,9 @@ from sqlmodel import SQLModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.limits import RateLimited
 from api.log import logger
 from api.problems import PROBLEMS, spoken_fault
-from models.errors import (
-    DomainError,
-    Fault,
-    Invalid,
-    KeyRefused,
-    SealError,
-    Spent,
-    Stale,
-    TooManyClients,
-    TooManyTries,
-    Unavailable,
-)
+from models.errors import DomainError, Fault, Invalid, KeyRefused, SealError, Spent, Stale, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 50
@@ -73,7 +61,7 @@ def problem(
 def answer(request: Request, error: BaseException) -> Response:
     """The answer for any error. What is not a refusal of ours is hidden whole, and logged by its kind alone."""
     headers: dict[str, str] = {}
-    if isinstance(error, Unavailable | RateLimited | Spent | TooManyClients | TooManyTries):
+    if isinstance(error, Unavailable | Spent):
         headers["retry-after"] = str(error.retry_after)
     if isinstance(error, Stale):
         headers["etag"] = f'"{error.current}"'

@@ -13,9 +13,9 @@ from api.oidc import Providers
 from api.passwords import Passwords
 from api.tokens import Claims, Tokens
 from models.access import PLATFORM, Actor, Kind, Permission
+from models.admission import caller
 from models.database import Unit
 from models.errors import Unauthenticated
-from models.integration import caller
 from models.ledger.book import Origin
 from models.session import actor_of
 from models.workspace import Workspace
@@ -83,11 +83,13 @@ class Front:
         """A unit inside one agency for a caller who says in it who she is; until then nothing of clients is there."""
         return await self._lane.run(Unit(agency_id, work, self.origin))
 
-    async def as_person(self, agency_id: UUID, user_id: UUID, work: Callable[[Workspace], T]) -> T:
-        """A unit for a person who has just proved who she is, with no rights yet but to be signed in."""
+    async def as_person(
+        self, agency_id: UUID, user_id: UUID, work: Callable[[Workspace], T], auth: str = "password"
+    ) -> T:
+        """A unit for a person who has just proved who she is (by `auth`), with no rights yet but to be signed in."""
 
         def known(db: Workspace) -> T:
-            db.become(Actor(agency_id, user_id, auth="password"))
+            db.become(Actor(agency_id, user_id, auth=auth))
             return work(db)
 
         return await self._lane.run(Unit(agency_id, known, self.origin))

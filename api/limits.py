@@ -15,12 +15,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from api.metrics import LIMITED
 from api.settings import Settings
 from api.tokens import Claims
-from models.errors import DomainError, TooManyTries
+from models.errors import Spent
 
 SECOND = 1_000_000_000  # nanoseconds
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -40,14 +41,13 @@ class Quota(NamedTuple):
         return (b"ratelimit-policy", self.policy.header), (b"ratelimit", shown.encode())
 
 
-class RateLimited(DomainError):
-    """Too many requests under one policy; `retry_after` is the seconds until there is room for one more."""
+class RateLimited(Spent):
+    """Too many requests under one policy."""
 
     code = "rate-limited"
 
     def __init__(self, quota: Quota) -> None:
-        super().__init__()
-        self.retry_after = quota.seconds
+        super().__init__(self.code, timedelta(seconds=quota.seconds))
         LIMITED.labels(quota.policy.name).inc()
 
 
@@ -176,7 +176,7 @@ class Meter:
         attempt, refused = Attempt(), 0
         try:
             yield attempt
-        except TooManyTries as error:  # counted in the database: the headers say the same as the refusal
+        except Spent as error:  # counted in the database: the headers say the same as the refusal
             refused = error.retry_after
             raise
         finally:

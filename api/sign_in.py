@@ -72,7 +72,8 @@ class SignedInOut(Out):
     """For this device to keep and send with the next sign-in (90 days); it opens nothing by itself. Only after a whole
     sign-in."""
     second_factor_enrolment_required: bool
-    """True while a second factor is needed and missing: until it is set up, little more than that works."""
+    """True while a second factor is needed and none was shown: until one is set up, or hers is shown where a provider
+    let her in, little more than that works."""
     password_change_required: bool
     """True after a one-time password: until she has her own, only reading /v1/me, its password and signing out work."""
 
@@ -98,7 +99,7 @@ class SignedIn:
 
 
 async def sign_in(front: Front, shown: Shown) -> SignedIn:
-    """Raises Unauthenticated, TooManyTries, RateLimited; the first with one answer and one time for an unknown address,
+    """Raises Unauthenticated, Spent; the first with one answer and one time for an unknown address,
     a wrong password and a suspended person."""
     service = front.passwords.service
     account = service.email_tag(shown.email)
@@ -195,7 +196,7 @@ async def _settled(front: Front, work: Callable[[Workspace], T]) -> T:
 
 async def shown_again(errand: Errand, prove: Callable[[], Awaitable[T | None]], refusal: Forbidden) -> T:
     """Somebody signed in shows her password or a code once more: whoever holds her screen may guess no faster than at
-    the door. `prove` gives None for what is wrong. Raises the refusal, TooManyTries, RateLimited."""
+    the door. `prove` gives None for what is wrong. Raises the refusal, Spent."""
     front, user_id = errand.front, errand.claims.user_id
     account = front.passwords.service.throttle_tag(b"person", user_id.bytes)
     network = network_of(front.origin.ip)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from models.access import PLATFORM, Actor, Kind
 from models.engine import DeadConnection, ends_transaction, make_engine, translated, worth_another_try
-from models.errors import Forbidden, KeyMissing, NotFound, SealError, Spent, TooManyClients
+from models.errors import Forbidden, KeyMissing, NotFound, SealError, Spent
 from models.ledger.book import Origin
 from models.post import Post
 from models.vault.keys import Vault
@@ -21,7 +21,7 @@ from models.watch import Watch
 from models.workspace import Workspace
 
 T = TypeVar("T")
-_DENIALS = (Forbidden, NotFound, SealError, Spent, TooManyClients)  # of these an entry is kept
+_DENIALS = (Forbidden, NotFound, SealError, Spent)  # of these an entry is kept
 
 
 @dataclass
@@ -171,9 +171,11 @@ class Database:
         return db
 
     def _refuse(self, connection: sa.Connection, unit: Unit[Any], actor: Actor, error: Exception) -> Workspace | None:
-        """Answer with the refusal. Returns the Workspace that kept it, if it is one to be kept."""
+        """Answer with the refusal. Returns the Workspace that kept it, if it is one to be kept: what a stranger asked
+        for in vain is in nobody's log, and the agency she named may have none."""
         unit.value, unit.error = None, translated(error)
-        if isinstance(unit.error, _DENIALS) and actor.kind is not Kind.NOBODY:
+        stranger = actor.kind is Kind.NOBODY or (actor.kind is Kind.DOOR and isinstance(unit.error, NotFound | Spent))
+        if isinstance(unit.error, _DENIALS) and not stranger:
             db = self._workspace(connection, unit)
             db.deny(unit.error, actor, unit.named)
             db.finish()

@@ -89,33 +89,23 @@ class KeysAway(Unavailable):
         self.line = line
 
 
-class TooManyClients(DomainError):
-    """One person opened more distinct clients in an hour than her work can need; there is room again after
-    `retry_after` seconds. `opened`: how many it would have been."""
-
-    code = "too-many-clients"
-
-    def __init__(self, opened: int, retry_after: int) -> None:
-        super().__init__()
-        self.opened, self.retry_after = opened, retry_after
-
-
 class Spent(DomainError):
-    """A budget of one person is used up; there is room again after `retry_after` seconds. The code says which."""
+    """A budget is used up: a person's, an account's or a network's, as the code says. There is room again after
+    `retry_after` seconds."""
 
     def __init__(self, code: str, left: timedelta) -> None:
         super().__init__(code)
         self.retry_after = max(1, math.ceil(left.total_seconds()))
 
 
-class TooManyTries(DomainError):
-    """Too many wrong passwords or codes; there is room for another try after `retry_after` seconds."""
+class TooManyClients(Spent):
+    """One person opened more distinct clients in an hour than her work can need: `opened`, with the one refused."""
 
-    code = "rate-limited"
+    code = "too-many-clients"
 
-    def __init__(self, retry_after: int, code: str | None = None) -> None:
-        super().__init__(code)
-        self.retry_after = retry_after
+    def __init__(self, opened: int, left: timedelta) -> None:
+        super().__init__(self.code, left)
+        self.opened = opened
 
 
 class SealError(DomainError):

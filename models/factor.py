@@ -138,9 +138,12 @@ def is_enrolled(db: "Workspace", user_id: UUID) -> bool:
 
 def must_be_shown(db: "Workspace") -> None:
     """Forbidden('step-up-required') when the caller has a second factor and this session has not seen it: one opened by
-    her identity provider may show it, and change nothing of it before."""
-    if db.actor.factor_at is None and is_enrolled(db, db.actor.id):
-        raise Forbidden("step-up-required")
+    her identity provider may show it, and change nothing of it before. Her row is held first: another session may be
+    confirming one."""
+    if db.actor.factor_at is None:
+        db.claim(User, db.actor.id)
+        if is_enrolled(db, db.actor.id):
+            raise Forbidden("step-up-required")
 
 
 def standing(db: "Workspace", user_id: UUID) -> Standing:

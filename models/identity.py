@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 LIFE = timedelta(minutes=10)
 MOST = 10  # accounts a person may link
 PREFIX = "wps_"
-#: What a session says of how it was opened: by the provider, and that its word counts for a second factor.
-BY_PROVIDER = ("sso", "sso+factor")
+#: What a session opened by the provider says of itself, before a + and the second factor that was shown in it.
+BY_PROVIDER = "sso"
 
 
 class IdentityProvider(AgencyRecord, table=True):
@@ -87,7 +87,7 @@ class IdentityProvider(AgencyRecord, table=True):
     def require(self, db: "Workspace") -> None:
         """Passwords open nothing any more; the row was claimed. Conflict unless whoever asks came in by the provider
         herself: what does not work for her must not shut everybody out."""
-        if not self.enabled or db.actor.auth not in BY_PROVIDER:
+        if not self.enabled or (db.actor.auth or "").partition("+")[0] != BY_PROVIDER:
             raise Conflict("sso-not-proved")
         if self.local_sign_in:
             self.local_sign_in = False

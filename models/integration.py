@@ -1,29 +1,20 @@
 """Integrations: another organisation's program, which recipient it works for, from where and how long it may ask."""
 
-import hmac
-import re
-import secrets
-import string
 import unicodedata
-import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from hashlib import sha256
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.access import Actor, Kind, Scope
-from models.base import BYTES, ID, AgencyRecord, columns, id_field, instant_field, sealed_column, table_of, within
-from models.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Unauthenticated
+from models.access import Scope
+from models.base import BYTES, AgencyRecord, columns, id_field, instant_field, sealed_column, within
+from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.rows import Query
-from models.vault.keys import KeyTurn
+from models.spelling import client_id, hashed, secret_text
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -31,9 +22,6 @@ if TYPE_CHECKING:
 
 MOST_SECRETS = 2  # live at a time: the old one works until everybody has the new one
 LONGEST = timedelta(days=366)
-DIGITS = string.digits + string.ascii_letters
-_SECRET = re.compile(r"wpt_([0-9a-f]{32})_[0-9A-Za-z]{43}_([0-9A-Za-z]{6})")
-_CLIENT = re.compile(r"wpi_([0-9a-f]{32})([0-9a-f]{32})")
 
 
 class Integration(AgencyRecord, table=True):
@@ -67,8 +55,8 @@ class Integration(AgencyRecord, table=True):
 
     @property
     def client_id(self) -> str:
-        """Its name at the token endpoint, which says to whom the agency belongs that knows it."""
-        return f"wpi_{self.agency_id.hex}{self.id.hex}"
+        """Its name at the token endpoint."""
+        return client_id(self.agency_id, self.id)
 
     @classmethod
     def enter(
@@ -130,13 +118,13 @@ class Integration(AgencyRecord, table=True):
         if len([one for one in secrets_of(db, self.id) if one.alive(db.now)]) >= MOST_SECRETS:
             raise Conflict("too-many-secrets")
         secret_id = uuid4()
-        text = _text(secret_id)
+        text = secret_text(secret_id)
         made = db.create(
             IntegrationSecret,
             Action.INTEGRATION_SECRET_MADE,
             id=secret_id,
             integration_id=self.id,
-            secret_hash=_hashed(text),
+            secret_hash=hashed(text),
             made_at=db.now,
             made_by_id=db.actor.id,
             expires_at=expires_at,
@@ -190,28 +178,6 @@ def scopes_of(text: str) -> frozenset[Scope]:
     return frozenset(Scope(part) for part in text.split())
 
 
-def networks_of(text: str) -> "tuple[IPv4Network | IPv6Network, ...]":
-    """A text of networks, read. ValueError for what is none, or names one machine as if it were a network."""
-    return tuple(ip_network(part) for part in text.split())
-
-
-_networks = lru_cache(maxsize=1024)(networks_of)
-
-
-def permitted(networks: str, ip: str | None) -> bool:
-    """Whether an address lies in one of these networks. A network of everything asks for no address at all."""
-    allowed = _networks(networks)
-    if any(network.prefixlen == 0 for network in allowed):
-        return True
-    try:
-        address = ip_address(ip or "")
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in allowed)
-
-
 def _joined(scopes: Iterable[Scope]) -> str:
     return " ".join(sorted(frozenset(scopes)))
 
@@ -221,145 +187,9 @@ def _must_come(db: "Workspace", expires_at: datetime | None) -> None:
         raise Invalid(Fault("/expires_at", "end-past", "This end would be over already."))
 
 
-# -- secrets -------------------------------------------------------------------------------------------------------
-
-
-def _digits(number: int, places: int) -> str:
-    made = ""
-    for _ in range(places):
-        number, digit = divmod(number, 62)
-        made = DIGITS[digit] + made
-    return made
-
-
-def _checksum(text: str) -> str:
-    return _digits(zlib.crc32(text.encode()), 6)
-
-
-def _text(secret_id: UUID) -> str:
-    """`wpt_<its id>_<256 random bits>_<checksum>`: programs that look through code for lost secrets know it by its form
-    and need not ask us whether it is one."""
-    body = f"wpt_{secret_id.hex}_{_digits(secrets.randbits(256), 43)}"
-    return f"{body}_{_checksum(body)}"
-
-
-def _hashed(text: str) -> bytes:
-    return sha256(text.encode()).digest()  # 256 random bits: nothing to stretch
-
-
-def parse_client_id(text: str) -> tuple[UUID, UUID] | None:
-    """(agency, integration) of a client id; None for anything else."""
-    found = _CLIENT.fullmatch(text)
-    return None if found is None else (UUID(found[1]), UUID(found[2]))
-
-
-def parse_secret(text: str) -> UUID | None:
-    """The id in a secret; None for what was never one of ours."""
-    found = _SECRET.fullmatch(text)
-    return None if found is None or _checksum(text[:-7]) != found[2] else UUID(found[1])
-
-
-# -- coming in -----------------------------------------------------------------------------------------------------
-
-_I, _S, _T = columns(Integration), columns(IntegrationSecret), columns(KeyTurn)
-_WHO = Query(
-    sa.select(
-        _S.integration_id,
-        _S.secret_hash,
-        _S.expires_at,
-        _S.revoked_at,
-        _I.expires_at.label("ends_at"),
-        _I.suspended_at,
-        _I.scopes,
-        _I.networks,
-        _I.terms_tag,
-        _T.turn,
-    )
-    .join_from(
-        table_of(IntegrationSecret),
-        table_of(Integration),
-        sa.and_(_I.agency_id == _S.agency_id, _I.id == _S.integration_id),
-    )
-    .join(table_of(KeyTurn), _T.agency_id == _S.agency_id)
-    .where(_S.id == sa.bindparam("secret_id", type_=ID, required=True))
-)
-_THERE = Query(sa.select(_I.id).where(_I.id == sa.bindparam("integration_id", type_=ID, required=True)))
-_TERMS = Query(sa.select(_I.terms_tag).where(_I.id == sa.bindparam("integration_id", type_=ID, required=True)))
-
-
-@dataclass(frozen=True)
-class Admitted:
-    """What a token is made for: the scopes asked for, or all that are granted."""
-
-    scopes: frozenset[Scope]
-
-
-def sign_in(db: "Workspace", integration_id: UUID, secret_id: UUID, secret: str, asked: str | None) -> "Admitted | str":
-    """Give an integration in, before anybody is known: what its token may say, or RFC 6749's word for the refusal
-    (`invalid_client`, `invalid_scope`). A refusal of one we know is an entry; of one nobody knows, nothing is."""
-    found = db.rows(_WHO, secret_id=secret_id)
-    row = found[0] if found and found[0].integration_id == integration_id else None
-    hers = row is not None and hmac.compare_digest(_hashed(secret), row.secret_hash)
-    if row is None or not hers or not _alive(db, row) or not permitted(row.networks, db.origin.ip):
-        return _refused(db, integration_id, "invalid_client")
-    db.keys.at_turn(row.turn)
-    granted = scopes_of(row.scopes)
-    try:
-        wanted = granted if asked is None else scopes_of(asked)
-    except ValueError:
-        wanted = frozenset()
-    if not wanted or not wanted <= granted:
-        return _refused(db, integration_id, "invalid_scope")
-    db.become(_actor(db, integration_id, secret_id, wanted))
-    db.note(Action.INTEGRATION_ADMITTED, "integrations", [integration_id])
-    secret_row = db.claim(IntegrationSecret, secret_id)
-    secret_row.last_used_at = db.now
-    db.record(Action.INTEGRATION_ADMITTED, secret_row)
-    return Admitted(wanted)
-
-
-def _refused(db: "Workspace", integration_id: UUID, why: str) -> str:
-    """Somebody was refused as this integration: an entry, if there is one."""
-    if db.rows(_THERE, integration_id=integration_id):
-        db.become(Actor.system(db.agency_id, kind=Kind.DOOR))
-        db.outcome = why.replace("_", "-")
-        db.note(Action.INTEGRATION_REFUSED, "integrations", [integration_id])
-    return why
-
-
-def caller(db: "Workspace", integration_id: UUID, secret_id: UUID, scopes: frozenset[Scope]) -> Actor:
-    """Whom a verified token of an integration stands for now: one indexed query, as for people. Raises Unauthenticated
-    when it, its secret or its time is over; Forbidden, and the log says so, when it asks from elsewhere."""
-    found = db.rows(_WHO, secret_id=secret_id)
-    if not found or found[0].integration_id != integration_id or not _alive(db, found[0]):
-        raise Unauthenticated
-    row = found[0]
-    db.keys.at_turn(row.turn)
-    actor = _actor(db, integration_id, secret_id, scopes & scopes_of(row.scopes))
-    if not permitted(row.networks, db.origin.ip):
-        db.become(actor)
-        raise Forbidden
-    return actor
-
-
-def _alive(db: "Workspace", row: Any) -> bool:
-    over = row.ends_at is not None and db.now >= row.ends_at
-    return row.revoked_at is None and row.suspended_at is None and db.now < row.expires_at and not over
-
-
-def _actor(db: "Workspace", integration_id: UUID, secret_id: UUID, scopes: frozenset[Scope]) -> Actor:
-    """The secret stands where a person's session does: after a theft one can ask what was reached with it."""
-    known = {"kind": Kind.INTEGRATION, "auth": "client_secret", "session_id": secret_id}
-    return Actor(db.agency_id, integration_id, scopes=scopes, **known)  # type: ignore[arg-type]
-
-
-def terms_of(db: "Workspace") -> bytes:
-    """The tag of the recipient and the purpose the caller stands for."""
-    tag: bytes = db.one(_TERMS, integration_id=db.actor.id).terms_tag
-    return tag
-
-
 # -- for those who keep them ---------------------------------------------------------------------------------------
+
+_I, _S = columns(Integration), columns(IntegrationSecret)
 
 
 def integrations_of(db: "Workspace", most: int, after: UUID | None) -> list[Integration]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models import agency
-from models.access import Scope
+from models.access import Permission, Scope
 from models.base import (
     BYTES,
     ID,
@@ -24,11 +24,11 @@ from models.base import (
     table_of,
     within,
 )
-from models.client import lock
-from models.errors import Conflict, Fault, Invalid
+from models.client import lock, lock_by_id
+from models.errors import Conflict, Fault, Invalid, NotFound
 from models.integration import must_be_for
 from models.ledger.action import Action
-from models.rows import Change, Insert, Query
+from models.rows import Change, Insert, Query, Sight
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -126,23 +126,21 @@ class Release(ClientRecord, table=True):
         return ReleaseStatus.ACTIVE if now < self.expires_at else ReleaseStatus.EXPIRED
 
     @classmethod
-    def claim_under_client(cls, db: "Workspace", release_id: UUID) -> "Release":
-        """The release, locked for change after its client (decision 12)."""
-        lock(db, db.find(cls, release_id).client_id)
-        return db.claim(cls, release_id)
-
-    def revoke(self, db: "Workspace", how: Withdrawal) -> None:
-        """Taken back, from this moment on; the row was claimed. Doing it twice changes nothing."""
-        if self.revoked_at is None:
-            self.revoked_at, self.revoked_by_id, self.revoked_how = db.now, db.actor.id, how
-            db.record(Action.RELEASE_REVOKED, self)
+    def revoke(cls, db: "Workspace", release_id: UUID, how: Withdrawal) -> Any:
+        """Taken back, from this moment on; doing it twice changes nothing. Returns what there is to say of it without
+        her: id, expires_at, revoked_at, revoked_by_id, revoked_how, version. To stop it is enough to know its id, for
+        whoever may and sees no client; NotFound out of the sight of who sees some, and behind a wall."""
+        client_id = _lock_client_of(db, release_id)
+        if db.change(_REVOKE, release_id=release_id, at=db.now, by=db.actor.id, how=how):
+            db.note(Action.RELEASE_REVOKED, "releases", [release_id], client_id)
+        return db.one(_REVOKED, release_id=release_id)
 
     @classmethod
     def revoke_again(cls, db: "Workspace", release_id: UUID) -> None:
         """Older data were restored that do not know of a revocation; the ledger does, but not how it was said. Nothing
         happens to a release that is not here or is revoked."""
         for row in db.rows(_CLIENT_OF, release_id=release_id):
-            if db.change(_REVOKE, release_id=release_id, at=db.now, by=db.actor.id):
+            if db.change(_REVOKE, release_id=release_id, at=db.now, by=db.actor.id, how=None):
                 db.note(Action.RELEASE_REVOKED, "releases", [release_id], row.client_id)
 
 
@@ -156,15 +154,36 @@ _LIVE = Query(
 )
 _RELEASE_ID = sa.bindparam("release_id", type_=ID, required=True)
 _CLIENT_OF = Query(sa.select(_R.client_id).where(_R.id == _RELEASE_ID))
+_NAMED = Query(sa.select(_R.client_id).where(_R.id == _RELEASE_ID), Sight.NAMED)
+_REVOKED = Query(
+    sa.select(_R.id, _R.expires_at, _R.revoked_at, _R.revoked_by_id, _R.revoked_how, _R.version).where(
+        _R.id == _RELEASE_ID
+    ),
+    Sight.NAMED,
+)
 _REVOKE = Change(
     sa.update(table_of(Release))
     .where(_R.id == _RELEASE_ID, _R.revoked_at.is_(None))
     .values(
         revoked_at=sa.bindparam("at", type_=INSTANT, required=True),
         revoked_by_id=sa.bindparam("by", type_=ID, required=True),
+        revoked_how=sa.bindparam("how", type_=_R.revoked_how.type, required=True),
         version=_R.version + 1,
     )
 )
+
+
+def _lock_client_of(db: "Workspace", release_id: UUID) -> UUID:
+    """Whose release it is, her row locked (decision 12)."""
+    if found := db.rows(_CLIENT_OF, release_id=release_id):
+        lock(db, found[0].client_id)
+    elif db.actor.names_by_id(Permission.RELEASE_REVOKE):
+        found = [db.one(_NAMED, release_id=release_id)]
+        lock_by_id(db, found[0].client_id)
+    else:
+        raise NotFound
+    client_id: UUID = found[0].client_id
+    return client_id
 
 
 def releases_of(db: "Workspace", client_id: UUID, most: int, after: UUID | None) -> list[Release]:

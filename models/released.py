@@ -9,11 +9,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models.access import Scope
+from models.admission import terms_of
 from models.base import BYTES, ID, INSTANT, columns, table_of
 from models.checklist import Choice, ItemStatus, items_of, number_of, sections_of
 from models.client import Client
 from models.errors import NotFound
-from models.integration import scopes_of, terms_of
+from models.integration import scopes_of
 from models.jurisdiction import local
 from models.ledger.action import Action
 from models.plan import Plan, PlanStatus

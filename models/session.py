@@ -58,12 +58,15 @@ class SignInSession(AgencyRecord, table=True):
     factor_at: datetime | None = instant_field(default=None)
     """When her second factor was shown last."""
     must_enrol: bool = False
-    """Whether she has none and needs one: until then it opens nothing but the way to one."""
+    """Whether one is needed and none was shown: until then it opens nothing but the way to one."""
 
     @classmethod
-    def open(cls, db: "Workspace", user_id: UUID, proof: str | None = None, *, by: str = "password") -> "Opened":
+    def open(
+        cls, db: "Workspace", user_id: UUID, proof: str | None = None, *, by: str = "password", enrolled: bool = False
+    ) -> "Opened":
         """Sign a person in; the oldest of her sessions ends when she has more than 10. `proof`: what second factor she
-        showed just now; without one the session can only enrol, unless the agency asks for none."""
+        showed just now; without one the session can only enrol, or show it, unless the agency asks for none and she has
+        none (`enrolled`)."""
         session_id = uuid4()
         secret = db.vault.service.refresh_secret(session_id, 1)
         session = db.create(
@@ -79,7 +82,7 @@ class SignInSession(AgencyRecord, table=True):
             network=place_of(db.origin.ip),
             auth=f"{by}+{proof}" if proof else by,
             factor_at=db.now if proof else None,
-            must_enrol=proof is None and agency.needs_factor(db),
+            must_enrol=proof is None and (enrolled or agency.needs_factor(db)),
         )
         db.flush()
         for old in cls.of(db, user_id)[MOST:]:
@@ -91,7 +94,7 @@ class SignInSession(AgencyRecord, table=True):
         the same end. Whoever has this one's tokens without having shown anything has nothing; the row was claimed."""
         self.revoke(db)
         db.flush()
-        opened = SignInSession.open(db, self.user_id, proof)
+        opened = SignInSession.open(db, self.user_id, proof, by=_way(self.auth))
         opened.session.expires_at = self.expires_at
         return opened
 
@@ -243,7 +246,12 @@ _ALL_MUST_ENROL = Change(sa.update(table_of(SignInSession)).where(_N.factor_at.i
 
 def proved(db: "Workspace", session_id: UUID, proof: str) -> None:
     """Her second factor was shown in this session just now; whoever calls says so in the entry."""
-    db.change(_PROVED, session_id=session_id, at=db.now, auth=f"password+{proof}")
+    db.change(_PROVED, session_id=session_id, at=db.now, auth=f"{_way(db.actor.auth)}+{proof}")
+
+
+def _way(auth: str | None) -> str:
+    """How a session was opened, without what was shown in it: `password`, `sso`."""
+    return (auth or "password").partition("+")[0]
 
 
 def unproved(db: "Workspace", session_id: UUID) -> None:

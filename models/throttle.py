@@ -18,7 +18,7 @@ from sqlmodel import Field
 
 from models.access import PLATFORM
 from models.base import BYTES, INSTANT, Record, columns, id_field, instant_field, table_of
-from models.errors import TooManyTries, Unavailable
+from models.errors import Spent, Unavailable
 from models.rows import Change, Insert, Query
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def device_of(service: Any, account: bytes, token: str | None) -> bytes | None:
 
 def begin(db: "Workspace", account: bytes, network: bytes, token: str | None, *, recovering: bool) -> Try:
     """Count a try as failed before anything is looked at, so that tries sent at once are counted too; `failed`,
-    `succeeded` or `undone` says how it ended. Raises TooManyTries. `account`: a tag of what was typed."""
+    `succeeded` or `undone` says how it ended. Raises Spent. `account`: a tag of what was typed."""
     tag, device = db.vault.service.throttle_tag, None
     if device_of(db.vault.service, account, token) and db.rows(
         _DEVICE, token_hash=_hash(token), account=account, at=db.now
@@ -135,13 +135,13 @@ def begin(db: "Workspace", account: bytes, network: bytes, token: str | None, *,
     source = None if device else tag(b"source", network)
     guarded = device is None and _failures_in_a_row(db, account) >= GUARDED
     if guarded and not recovering:
-        raise TooManyTries(LONGEST_WAIT, "sign-in-guarded")
+        raise Spent("sign-in-guarded", timedelta(seconds=LONGEST_WAIT))
     if source is not None:
         _count_source(db, source)
     pair = tag(b"device", _hash(device)) if device else tag(b"pair", account, network)
     before = _locked(db, pair)
     if before.open_at > db.now:
-        raise TooManyTries(_seconds(before.open_at - db.now))
+        raise Spent("rate-limited", before.open_at - db.now)
     _keep(db, pair, before.after_failure(db.now))
     return Try(account, pair, source, before, guarded, device)
 
@@ -205,7 +205,7 @@ def _count_source(db: "Workspace", source: bytes) -> None:
     over = db.now - row.began_at > SOURCE_WINDOW
     failures, began_at = (0, db.now) if over else (row.failures, row.began_at)
     if failures >= SOURCE_MOST:
-        raise TooManyTries(_seconds(began_at + SOURCE_WINDOW - db.now))
+        raise Spent("rate-limited", began_at + SOURCE_WINDOW - db.now)
     _keep(db, source, Bucket(failures + 1, 0, began_at, row.open_at))
 
 
@@ -239,10 +239,6 @@ def _new_token(db: "Workspace", account: bytes) -> str:
 
 def _hash(token: str | None) -> bytes:
     return sha256((token or "").encode()).digest()
-
-
-def _seconds(wait: timedelta) -> int:
-    return max(1, -(-wait // timedelta(seconds=1)))
 
 
 _T, _D = columns(SignInThrottle), columns(KnownDevice)

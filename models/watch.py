@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -118,7 +118,7 @@ class Watch:
                 db.insert(_ADD, [row | {"subject_id": UUID(bytes=client)}])
         clients = db.one(_COUNT, **row).clients
         if clients > (most * LISTED if listed else most):
-            raise TooManyClients(clients, HOUR - seconds % HOUR)
+            raise TooManyClients(clients, timedelta(seconds=HOUR - seconds % HOUR))
         db.once_kept(lambda: known.setdefault(key, set()).update(fresh))
 
 

@@ -419,8 +419,8 @@ _problem(
     "second-factor-enrolment-required",
     ("Set up your second factor first", "Configure primero su segundo factor"),
     (
-        "Your agency asks everybody for a second factor, and you have none yet. Set one up, and everything else opens.",
-        "Su organización pide a todos un segundo factor y usted no tiene. Configúrelo y podrá seguir con lo demás.",
+        "A second factor is asked for here, and none was shown. Set one up, or show yours, and everything else opens.",
+        "Aquí se pide un segundo factor y no se mostró ninguno. Configúrelo, o muestre el suyo, y podrá seguir.",
     ),
     (
         "A password can be seen, guessed or stolen from elsewhere; with a second factor that is not enough to get in.",
@@ -429,11 +429,13 @@ _problem(
     (
         (
             "POST /v1/me/second-factor shows a picture for an authenticator app on a phone; then PUT "
-            "/v1/me/second-factor/confirmation with the six digits the app shows."
+            "/v1/me/second-factor/confirmation with the six digits the app shows. Who has one and came in by her "
+            "agency's provider shows it: PUT /v1/sessions/current/second-factor."
         ),
         (
             "POST /v1/me/second-factor muestra una imagen para una aplicación de autenticación del teléfono; después, "
-            "PUT /v1/me/second-factor/confirmation con los seis dígitos que muestra."
+            "PUT /v1/me/second-factor/confirmation con los seis dígitos que muestra. Quien ya tiene uno y entró por el "
+            "proveedor de su organización lo muestra: PUT /v1/sessions/current/second-factor."
         ),
     ),
     request="GET /v1/caseload",

@@ -13,7 +13,7 @@ from api.door import Door, IfMatch
 from api.gate import Can
 from api.paging import Page
 from api.shapes import Filter, In, Instant, Line, LongLine, Out, Patch
-from models import integration
+from models import admission, integration
 from models.access import Permission, Scope
 from models.integration import Integration, IntegrationSecret, integrations_of, secret_of, secrets_of
 from models.ledger.action import Action
@@ -24,7 +24,7 @@ router = APIRouter(tags=["integrations"], route_class=Door)
 
 def _network(text: str) -> str:
     try:
-        return str(integration.networks_of(text)[0])
+        return str(admission.networks_of(text)[0])
     except (ValueError, IndexError):
         raise PydanticCustomError("network", "A network has the form 203.0.113.0/24 or 2001:db8::/32.") from None
 

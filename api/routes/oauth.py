@@ -10,7 +10,8 @@ from api.door import Door
 from api.form import OAuthRefused
 from api.gate import Anyone, Front
 from api.shapes import In, Out
-from models.integration import Admitted, parse_client_id, parse_secret, sign_in
+from models.admission import Admitted, sign_in
+from models.spelling import parse_client_id, parse_secret
 
 router = APIRouter(prefix="/oauth", tags=["integrations"], route_class=Door)
 Parameter = Annotated[str, StringConstraints(max_length=1024)]

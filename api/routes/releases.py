@@ -126,6 +126,18 @@ class ReleaseOut(Out):
         return cls.of(db, row)
 
 
+class RevocationOut(Out):
+    """That a release was taken back: nothing of whose it is or what is in it."""
+
+    id: UUID
+    expires_at: datetime
+    revoked_at: datetime
+    revoked_by_id: UUID
+    revoked_how: Withdrawal | None
+    """Null where a restore knew the revocation from the log alone."""
+    version: int
+
+
 @router.get("/clients/{client_id}/releases", summary="List a client's releases")
 def list_releases(
     client_id: UUID, query: Annotated[ReleaseFilter, Query()], db: Annotated[Workspace, Can(Permission.RELEASE_READ)]
@@ -155,9 +167,8 @@ def read_release(release_id: UUID, db: Annotated[Workspace, Can(Permission.RELEA
 @router.put("/releases/{release_id}/revocation", summary="Take a release back")
 def revoke(
     release_id: UUID, body: RevocationIn, db: Annotated[Workspace, Can(Permission.RELEASE_REVOKE)]
-) -> ReleaseOut:
-    """The survivor took it back, in writing or by word of mouth: it is worth nothing from this moment on."""
-    row = Release.claim_under_client(db, release_id)
-    row.revoke(db, body.how)
-    db.flush()
-    return ReleaseOut.of(db, row)
+) -> RevocationOut:
+    """The survivor took it back, in writing or by word of mouth: it is worth nothing from this moment on. The answer
+    says nothing of her: to stop what is told of a client, an agency admin need not see who she is."""
+    row = Release.revoke(db, release_id, body.how)
+    return RevocationOut(**{name: getattr(row, name) for name in RevocationOut.model_fields})

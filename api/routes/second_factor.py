@@ -110,10 +110,9 @@ async def create_recovery_codes(errand: Annotated[Errand, Can(Permission.FACTOR_
     """Ten new ones; those made before work no more. They are shown this once: sent again, the request makes others."""
 
     def work(db: Workspace) -> list[str]:
-        db.claim(User, db.actor.id)
+        factor.must_be_shown(db)
         if not factor.is_enrolled(db, db.actor.id):
             raise Conflict("no-second-factor")
-        factor.must_be_shown(db)
         return recovery.renew(db, db.actor.id)
 
     return RecoveryCodesOut(recovery_codes=await errand.run(work))

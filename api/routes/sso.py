@@ -12,9 +12,11 @@ from api.gate import Anyone, Can, Errand, Front
 from api.oidc import Person
 from api.shapes import In, Out
 from api.sign_in import SignedInOut, signed_in_out
+from models import factor
 from models.access import Permission
 from models.errors import Conflict, DomainError, NotFound, Unauthenticated
 from models.identity import (
+    BY_PROVIDER,
     LIFE,
     Begun,
     Identity,
@@ -181,6 +183,8 @@ async def _open(front: Front, agency_id: UUID, provider: Provider, person: Perso
     if found is None:
         raise Unauthenticated("sso-refused")
 
+    proof = "factor" if person.factor else None
+
     def sign_in(db: Workspace) -> tuple[Opened, bool]:
         user = find_credentials(db, found.user_id)
         if user is None or db.claim(User, found.user_id).status is not UserStatus.ACTIVE:
@@ -189,10 +193,12 @@ async def _open(front: Front, agency_id: UUID, provider: Provider, person: Perso
             identity = db.claim(Identity, found.id)
         except DomainError:
             raise Unauthenticated("sso-refused") from None  # unlinked meanwhile
-        opened = SignInSession.open(db, found.user_id, "factor" if person.factor else None, by="sso")
+        enrolled = factor.is_enrolled(db, found.user_id)
+        opened = SignInSession.open(db, found.user_id, proof, by=BY_PROVIDER, enrolled=enrolled)
         identity.last_used_at = db.now
         db.record(Action.SESSION_OPENED, identity)
         db.flush()
         return opened, bool(user.must_change_password)
 
-    return await front.as_person(agency_id, found.user_id, sign_in)
+    shown = f"{BY_PROVIDER}+{proof}" if proof else BY_PROVIDER
+    return await front.as_person(agency_id, found.user_id, sign_in, auth=shown)

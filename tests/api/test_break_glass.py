@@ -245,6 +245,7 @@ class TestReading:
         ]
         assert len(walked) > 25
         by_id = {"ada": {Permission.ASSIGNMENT_CREATE, Permission.HOLD_PLACE, Permission.DESTRUCTION_PROPOSE}}
+        by_id["ada"] |= {Permission.RELEASE_REVOKE}
         for operation in walked:
             if operation.permission in by_id.get(who, set()) | {Permission.WALL_OWN, Permission.BREAKGLASS_OPEN}:
                 continue

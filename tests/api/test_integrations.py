@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.tokens import AUDIENCE
-from models.access import RELEASED, Permission, Scope
+from models.access import EVERYBODY, RELEASED, SCOPES, STEP_UP, Permission, Role, Scope
 from models.base import table_of
+from models.client import Client
 from models.integration import IntegrationSecret
 from models.release import Release
+from models.user import User
 from tests.api.contract import (
     NOWHERE,
     active,
@@ -29,6 +31,7 @@ from tests.api.contract import (
 )
 from tests.conftest import Api, service
 from tests.factories import behind, operations, soon, stage
+from tests.guarantees.test_matrix import wall
 from tests.partners import ANYWHERE, PURPOSE, RECIPIENT, Partner, enter
 from tests.postgres import Urls
 from tests.world import World
@@ -273,15 +276,19 @@ class TestStops:
 
 
 class TestTheOtherSide:
-    def test_a_program_may_do_nothing_else(self, api: Api):
-        """Over every operation: 403 for its token, wherever the door is not its own."""
-        scene, partner = stage(api), enter(api.world)
-        headers = {"authorization": f"Bearer {partner.token(api.client.app.state.tokens)}"}
-        walked = [o for o in operations(api.client.app) if o.permission not in RELEASED and o.permission is not None]
-        assert len(walked) > 60
+    @pytest.mark.parametrize("scopes", [EVERYTHING, [Scope.CLIENTS_READ]], ids=["every-scope", "one-scope"])
+    def test_a_program_may_do_nothing_else(self, api: Api, scopes: list[Scope]):
+        """Over every operation: 403 `forbidden` for its token, wherever the door is not its own. It has no second factor
+        and no password, so neither is asked for; the entry names it."""
+        scene, partner = stage(api), enter(api.world, scopes=scopes)
+        headers = {"authorization": f"Bearer {partner.token(api.client.app.state.tokens, scopes)}"}
+        may = frozenset[Permission]().union(*(SCOPES[scope] for scope in scopes))
+        walked = [o for o in operations(api.client.app) if o.permission not in may and o.permission is not None]
+        assert {o.permission for o in walked} >= STEP_UP | EVERYBODY
         for operation in walked:
             answer = scene.send(operation, None, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), operation.name
+            assert api.world.entries()[-1]["who"]["id"] == str(partner.id), operation.name
 
     def test_people_have_no_business_where_programs_ask(self, case: Case):
         """Not even an admin, a supervisor or her own advocate."""
@@ -316,6 +323,57 @@ class TestTheOtherSide:
         assert good(ask(api, here))["data"] == []
         assert len(good(ask(api, there))["data"]) == 1
         unknown(ask(api, here, "/" + name(api, there, one, "Lighthouse")))
+
+
+class TestAnAdminStopsIt:
+    def test_gone_with_the_next_request(self, case: Case):
+        """Who sees no client takes a release back by its id: the program's next request finds nobody, and what the
+        admin is told, and could repeat, is nothing of her."""
+        good(case.ask())
+        path = f"/v1/releases/{case.release['id']}"
+        for _ in range(2):
+            answer = case.api.put("ada", f"{path}/revocation", {"how": "oral"})
+            assert good(answer)["revoked_by_id"] == str(case.api.world.people["ada"].actor.id)
+            assert not [word for word in (case.id, case.name, RECIPIENT, PURPOSE, "Wren") if word in answer.text]
+        unknown(case.ask())
+        unknown(case.ask("/plan"))
+        assert good(ask(case.api, case.partner))["data"] == []
+        assert good(case.api.get("ana", path))["status"] == "revoked"
+        problem(case.api.get("ada", path), 403, "forbidden")
+        revoked = [e for e in case.api.world.entries() if e["action"] == "release.revoked"]
+        assert [(e["client"], e["who"]["role"]) for e in revoked] == [(case.id, "agency_admin")]
+        assert "opened" not in revoked[0]
+
+    def test_of_any_client_but_behind_a_wall(self, api: Api):
+        """A colleague's, a restricted one's; not one she is kept from, another agency's or nobody's: the same 404."""
+        ids = {who: client(api, who)["id"] for who in ("ana", "ben", "other")}
+        walled = client(api)["id"]
+        enter(api.world)
+        enter(api.world, "Lighthouse")
+        kept = {who: release(api, one, who)["id"] for who, one in ids.items()}
+        behind_it = release(api, walled)["id"]
+        api.world.system(lambda db: db.claim(Client, UUID(ids["ben"])).restrict(db))
+        wall(api, walled, "ada")
+        hidden = (behind_it, kept["other"], NOWHERE)
+        same_refusal(*(api.put("ada", f"/v1/releases/{i}/revocation", {"how": "oral"}) for i in hidden))
+        for who in ("ana", "ben"):
+            good(api.put("ada", f"/v1/releases/{kept[who]}/revocation", {"how": "oral"}))
+        assert good(api.get("ana", f"/v1/releases/{behind_it}"))["status"] == "active"
+        assert good(api.get("other", f"/v1/releases/{kept['other']}"))["status"] == "active"
+        for who in ("aud", "val"):
+            problem(api.put(who, f"/v1/releases/{behind_it}/revocation", {"how": "oral"}), 403, "forbidden")
+
+    def test_an_admin_who_is_an_advocate_too(self, api: Api):
+        """Sees her own clients, and stops what is told of others all the same; an advocate alone does not."""
+        one = client(api)["id"]
+        enter(api.world)
+        kept = release(api, one)["id"]
+        ben = api.world.people["ben"].actor.id
+        unknown(api.put("ben", f"/v1/releases/{kept}/revocation", {"how": "oral"}))
+        roles = [Role.ADVOCATE, Role.AGENCY_ADMIN]
+        api.world.system(lambda db: db.claim(User, ben).change(db, roles=roles))
+        good(api.put("ben", f"/v1/releases/{kept}/revocation", {"how": "oral"}))
+        unknown(api.get("ben", f"/v1/releases/{kept}"))
 
 
 class TestAfterwards:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from models.access import Scope
-from models.integration import _checksum, parse_secret
+from models.spelling import checksum, parse_secret, secret_text
 from tests.api.contract import ALWAYS, good, problem
 from tests.conftest import Api, service
 from tests.partners import Partner, enter
@@ -96,7 +96,7 @@ class TestRefusals:
         other, theirs = enter(api.world), enter(api.world, "Lighthouse")
         nobody = f"wpi_{uuid4().hex}{uuid4().hex}"
         flipped = partner.secret[:-10] + ("A" if partner.secret[-10] != "A" else "B") + partner.secret[-9:]
-        wrong = flipped[:-6] + _checksum(flipped[:-7])
+        wrong = flipped[:-6] + checksum(flipped[:-7])
         assert parse_secret(flipped) is None
         assert parse_secret(wrong) == partner.secret_id
         for number, (client_id, secret) in enumerate((
@@ -208,9 +208,7 @@ class TestRefusals:
 
 def test_a_secret_is_found_by_its_form():
     """What looks through code for lost secrets: a prefix, a checksum, and no other text fits by chance."""
-    from models.integration import _text
-
-    seen = {_text(uuid4()) for _ in range(300)}
+    seen = {secret_text(uuid4()) for _ in range(300)}
     assert len(seen) == 300
     for text in seen:
         assert re.fullmatch(r"wpt_[0-9a-f]{32}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", text)

@@ -44,7 +44,6 @@ PROBLEM_CALLS = {
     "NotFound": 0,
     "Refusal": 0,
     "Spent": 0,
-    "TooManyTries": 1,
     "Unauthenticated": 0,
     "Unavailable": 0,
     "problem": 1,
@@ -88,7 +87,7 @@ def _raised() -> tuple[set[str], set[str]]:
             elif name in FAULT_CALLS:
                 faults |= _strings(_argument(node, FAULT_CALLS[name]))
         elif isinstance(node, ast.ClassDef) and any(
-            isinstance(b, ast.Name) and b.id == "DomainError" for b in node.bases
+            isinstance(b, ast.Name) and b.id in ("DomainError", "Spent") for b in node.bases
         ):
             assigned = (a for a in node.body if isinstance(a, ast.Assign) and ast.unparse(a.targets[0]) == "code")
             problems |= {code for a in assigned for code in _strings(a.value)}

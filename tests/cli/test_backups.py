@@ -201,7 +201,7 @@ def revoke(world: World, release_id: UUID) -> None:
     """She took it back, by word of mouth."""
 
     def work(db: Workspace) -> None:
-        Release.claim_under_client(db, release_id).revoke(db, Withdrawal.ORAL)
+        Release.revoke(db, release_id, Withdrawal.ORAL)
 
     world.run("ana", Permission.RELEASE_REVOKE, work)
 

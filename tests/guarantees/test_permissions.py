@@ -35,6 +35,7 @@ BEFORE = {
 ABOUT_CLIENTS = {p for p in Permission if p.split(":")[0] in {"client", "plan", "checklist", "review", "caseload"}}
 ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"release", "released"}} | {Permission.ASSIGNMENT_READ}
 ABOUT_CLIENTS |= {p for p in Permission if p.split(":")[0] in {"conflict", "history", "task", "volunteer"}}
+ABOUT_CLIENTS -= {Permission.RELEASE_REVOKE}  # to stop what is told of somebody takes no sight of her
 #: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates,
 #: who works with her, from whom she is kept, and who has opened her record with break-glass.
 BY_ID = {
@@ -46,6 +47,7 @@ BY_ID = {
     "DELETE /v1/assignments/{assignment_id}",
     "DELETE /v1/walls/{wall_id}",
     "GET /v1/unattended-clients",
+    "PUT /v1/releases/{release_id}/revocation",
     "GET /v1/walls",
     "GET /v1/walls/{wall_id}",
     "POST /v1/clients/{client_id}/assignments",
