@@ -9,6 +9,7 @@ from api.log import logger
 from models import (
     break_glass,
     conflict_check,
+    cover_clock,
     destruction,
     idempotency,
     invitation,
@@ -35,7 +36,10 @@ CHORES: dict[str, Chore] = {
     "forget-ended-invitations": invitation.forget_ended,
     "forget-old-notices": notice.forget_old,
     "forget-unsent-mails": mail.forget_unsent,
+    "give-reviews-back": cover_clock.give_reviews_back,
+    "remind-of-break-glass-reviews": break_glass.remind,
     "replace-worn-keys": rekey_worn,
+    "tell-of-covers": cover_clock.tell_of_covers,
     "empty-log-after-destruction": destruction.keep_log_empty,
 }
 

@@ -397,6 +397,24 @@ _problem(
     request=f"PUT {_TEMPLATE}/versions/2/publication",
 )
 _problem(
+    409,
+    "part-of-cover",
+    ("This is part of a cover", "Es parte de una suplencia"),
+    (
+        "It lasts as long as the cover of the whole caseload, and would come back by itself.",
+        "Dura lo que dura la suplencia de toda la lista, y volvería por sí sola.",
+    ),
+    (
+        "An assignment that belongs to a cover was to be ended alone.",
+        "Se quiso terminar sola una asignación que pertenece a una suplencia.",
+    ),
+    (
+        "End the cover (DELETE /v1/covers/{id}). Somebody who must not see the client is kept out by a wall.",
+        "Termine la suplencia (DELETE /v1/covers/{id}). A quien no debe ver a la persona se la deja fuera con un muro.",
+    ),
+    request="DELETE /v1/assignments/2f6d1c4e-7a3b-4c58-9d0e-1f2a3b4c5d6e",
+)
+_problem(
     403,
     "password-change-required",
     ("Choose your own password first", "Elija primero su propia contraseña"),
