@@ -85,8 +85,8 @@ def tell_of_covers(db: "Workspace") -> int:
 
 
 def give_reviews_back(db: "Workspace") -> int:
-    """A chore: reviews of somebody whose cover is over, and who sees the client no more, are held by whoever is assigned
-    alone, else by nobody. Returns how many people's that was."""
+    """A chore: reviews of somebody whose cover is over, and who sees the client no more, are held by whoever is
+    assigned alone, else by nobody. Returns how many people's that was."""
     given = 0
     for left in db.rows(_LEFT_BEHIND):
         lock_by_id(db, left.client_id)

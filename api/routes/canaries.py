@@ -88,7 +88,8 @@ def create_canary(body: CanaryIn, db: Annotated[Workspace, Can(Permission.CANARY
 def list_canaries(
     query: Annotated[CanaryFilter, Query()], db: Annotated[Workspace, Can(Permission.CANARY_READ)]
 ) -> Page[CanaryOut]:
-    """The agency's canaries, without those a wall keeps from whoever asks. That somebody asked is in the ledger; which they are is not."""
+    """The agency's canaries. That somebody asked is in the ledger; which they are is not. A wall hides a canary as it
+    hides any client."""
     rows = canaries_of(db, query.limit + 1, paging.after_id(db, "canaries", query.cursor))
     db.note(Action.CANARY_LISTED, "data_keys", [])
     return paging.page(db, "canaries", rows, query.limit, lambda row: [str(row.subject_id)], CanaryOut.of)

@@ -91,7 +91,10 @@ class TestTold:
             assert one not in text
             assert "Wren" not in text
         for kind in map(NoticeKind, STAFFING):
-            assert not {"client", "survivor", "caso", "víctima"} & {*TITLES[kind]["en"].split(), *TITLES[kind]["es"].split()}
+            assert not {"client", "survivor", "caso", "víctima"} & {
+                *TITLES[kind]["en"].split(),
+                *TITLES[kind]["es"].split(),
+            }
 
     def test_a_wall_tells_the_person_nothing(self, api: Api) -> None:
         """Her assignment and her part of a cover end without a word."""
@@ -234,7 +237,9 @@ class TestEnding:
         same_refusal(api.get("ben", f"/v1/clients/{one}"))
 
     @pytest.mark.parametrize("roles", [(Role.AUDITOR,), (Role.AGENCY_ADMIN,)])
-    def test_a_client_of_somebody_who_takes_none_any_longer_is_unattended(self, api: Api, roles: tuple[Role, ...]) -> None:
+    def test_a_client_of_somebody_who_takes_none_any_longer_is_unattended(
+        self, api: Api, roles: tuple[Role, ...]
+    ) -> None:
         """Her advocate became something else: nobody sees the client by her, so a supervisor finds it listed."""
         one = client(api)["id"]
         assert good(api.get("sol", "/v1/unattended-clients"))["data"] == []

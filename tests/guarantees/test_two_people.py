@@ -132,9 +132,7 @@ def test_the_table_is_whole_and_the_second_person_shows_her_factor(api: Api) -> 
 
 
 @pytest.mark.parametrize(("method", "path", "body", "code"), ONESELF)
-def test_nobody_does_for_herself_what_is_anothers_to_do(
-    api: Api, method: str, path: str, body: Any, code: str
-) -> None:
+def test_nobody_does_for_herself_what_is_anothers_to_do(api: Api, method: str, path: str, body: Any, code: str) -> None:
     """An admin who is an advocate too."""
     one, restricted = client(api)["id"], client(api)["id"]
     give(api, "ada", Role.ADVOCATE, Role.AGENCY_ADMIN)
