@@ -104,6 +104,14 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "en": "You were given steps to help with.",
         "es": "Le asignaron pasos en los que ayudar.",
     },
+    N.STAFFING_ANSWERED: {
+        "en": "A request of yours for a handover or a cover was answered.",
+        "es": "Se respondió una solicitud suya de traspaso o de suplencia.",
+    },
+    N.STAFFING_ASKED: {
+        "en": "A colleague asks for a handover or a cover. Look at what she asks for, and answer.",
+        "es": "Una colega solicita un traspaso o una suplencia. Mire qué solicita y responda.",
+    },
 }
 
 

@@ -16,6 +16,7 @@ from models import (
     mail,
     notice,
     session,
+    staffing_request,
     throttle,
     watch,
 )
@@ -38,6 +39,7 @@ CHORES: dict[str, Chore] = {
     "forget-unsent-mails": mail.forget_unsent,
     "give-reviews-back": cover_clock.give_reviews_back,
     "remind-of-break-glass-reviews": break_glass.remind,
+    "forget-staffing-requests": staffing_request.forget_old,
     "replace-worn-keys": rekey_worn,
     "tell-of-covers": cover_clock.tell_of_covers,
     "empty-log-after-destruction": destruction.keep_log_empty,

@@ -92,6 +92,10 @@ class Permission(StrEnum):
     SESSION_END = "session:end"
     SESSION_READ = "session:read"
     SESSION_REVOKE = "session:revoke"
+    STAFFING_ANSWER = "staffing:answer"
+    STAFFING_ASK = "staffing:ask"
+    STAFFING_DROP = "staffing:drop"
+    STAFFING_READ = "staffing:read"
     TASK_READ = "task:read"
     TEAM_CREATE = "team:create"
     TEAM_READ = "team:read"
@@ -143,6 +147,9 @@ RELEASES = frozenset({P.RELEASE_READ, P.RELEASE_RECORD, P.RELEASE_REVOKE})
 BY_TWO = frozenset({P.DESTRUCTION_PROPOSE, P.DESTRUCTION_READ, P.HOLD_PLACE, P.HOLD_READ})
 #: Who works with whom: given by those who see the clients, and by those who see none, who name them by id.
 STAFFING = frozenset({P.ASSIGNMENT_CREATE, P.ASSIGNMENT_END, P.COVER_CREATE, P.COVER_END, P.COVER_READ, P.TEAM_READ})
+STAFFING |= {P.STAFFING_ANSWER, P.STAFFING_DROP, P.STAFFING_READ}
+#: What an advocate asks for, where she may not do it: that a client of hers is handed over, that somebody covers.
+ASKING = frozenset({P.STAFFING_ASK, P.STAFFING_DROP, P.STAFFING_READ})
 #: Conflict checks at intake, and the way to somebody else's client in a crisis.
 INTAKE = frozenset({P.CONFLICT_ASK, P.CONFLICT_READ})
 GLASS = frozenset({P.BREAKGLASS_OPEN, P.BREAKGLASS_READ, P.BREAKGLASS_RETURN})
@@ -153,6 +160,7 @@ WALLS = frozenset({P.WALL_APPROVE, P.WALL_OWN, P.WALL_PROPOSE, P.WALL_READ})
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADVOCATE: EVERYBODY
+    | ASKING
     | GLASS
     | INTAKE
     | RELEASES

@@ -60,8 +60,7 @@ class Cover(AgencyRecord, table=True):
         must_be_here(db, absent_id, "/absent_id")
         if by_id == absent_id:
             raise Invalid(Fault("/by_id", "covers-herself", "Somebody else has to look after her clients."))
-        if not db.now - timedelta(days=1) <= starts_at < ends_at or ends_at <= db.now or ends_at - starts_at > AT_MOST:
-            raise Invalid(Fault("/ends_at", "cover-times", "A cover begins today or later and lasts 60 days at most."))
+        must_make_sense(db, starts_at, ends_at)
         db.hold(absent_id.bytes)
         for other in _of(db, [absent_id]):
             if other.by_id == by_id and other.starts_at < ends_at and starts_at < other.ends_at:
@@ -129,6 +128,12 @@ def covers(db: "Workspace", most: int, before: tuple[datetime, UUID]) -> list[An
     with."""
     asked = {"most": most, "after_at": before[0], "after_id": before[1]}
     return db.rows(_ALL, **asked) if _sees_all(db) else db.rows(_MINE, own=db.actor.id, **asked)
+
+
+def must_make_sense(db: "Workspace", starts_at: datetime, ends_at: datetime) -> None:
+    """Invalid for times that a cover cannot have."""
+    if not db.now - timedelta(days=1) <= starts_at < ends_at or ends_at <= db.now or ends_at - starts_at > AT_MOST:
+        raise Invalid(Fault("/ends_at", "cover-times", "A cover begins today or later and lasts 60 days at most."))
 
 
 def tell_both(db: "Workspace", kind: NoticeKind, cover_id: UUID, absent_id: UUID, by_id: UUID) -> None:

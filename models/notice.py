@@ -42,6 +42,8 @@ class NoticeKind(StrEnum):
     SESSION_STOLEN = "session_stolen"
     SIGN_IN_GUARDED = "sign_in_guarded"
     SECTION_GIVEN = "section_given"
+    STAFFING_ANSWERED = "staffing_answered"
+    STAFFING_ASKED = "staffing_asked"
 
 
 class Notice(AgencyRecord, table=True):

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import assignment, cover, review
+from models import assignment, cover, review, staffing_request
 from models.access import Permission
 from models.assignment import Assignment, AssignmentKind, holders, must_not_be_kept_from, open_of
 from models.base import ID, columns, table_of
 from models.client import Client, ClientStatus, lock, lock_by_id
+from models.cover import Cover
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.notice import NoticeKind, tell
 from models.rows import Query, Sight
@@ -107,6 +108,27 @@ def hand_over_all(db: "Workspace", from_id: UUID, to_id: UUID, client_ids: Seque
     if given:
         _tell(db, to_id)
     return given
+
+
+def accept(db: "Workspace", ask_id: UUID, user_id: UUID | None) -> Any:
+    """Do what an advocate asked for, with somebody she wished for or somebody else; returns the request. Invalid when
+    nobody is named; Conflict for one's own request, and for one that is open no longer or no longer hers to ask."""
+    row = staffing_request.read(db, ask_id)
+    if row.asked_by_id == db.actor.id:
+        raise Conflict("own-staffing-request")
+    to_id = user_id or row.user_id
+    if to_id is None:
+        raise Invalid(Fault("/user_id", "nobody-named", "Say who takes over or covers."))
+    if row.client_id is None:
+        staffing_request.answer(db, row, yes=True)
+        Cover.begin(db, row.asked_by_id, to_id, max(row.starts_at, db.now), row.ends_at)
+    else:
+        _held(db, row.client_id)
+        staffing_request.answer(db, row, yes=True)
+        if row.asked_by_id not in {one.user_id for one in holders(open_of(db, row.client_id))}:
+            raise Conflict("staffing-request-over")
+        hand_over(db, row.client_id, to_id, row.asked_by_id)
+    return staffing_request.read(db, ask_id)
 
 
 def _tell(db: "Workspace", user_id: UUID, assignment_id: UUID | None = None) -> None:

@@ -3,6 +3,7 @@ bytes and the same headers, by every operation that names a client, also in a bo
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_what_is_left_of_a_quota_does_not_tell(world: World) -> None:
             answer = api.get("sol", path)
             assert answer.status_code == 404
             left.append(int(re.search(r";r=(\d+)", answer.headers["ratelimit"])[1]))
-        steps = {before - after for before, after in zip(left, left[1:], strict=False)}
+        steps = {before - after for before, after in pairwise(left)}
         assert steps <= {0, 1}, steps
     with service(world, clients_an_hour=1) as api:
         assert {api.get("sol", path).status_code for path in paths} == {404}
