@@ -60,6 +60,7 @@ from api.routes import (
     sessions,
     setup,
     sso,
+    staffing_requests,
     teams,
     templates,
     users,
@@ -78,6 +79,7 @@ DESCRIPTION = (
 RESOURCES = (
     sessions,
     sso,
+    staffing_requests,
     identity_providers,
     me,
     second_factor,

@@ -107,6 +107,11 @@ DID: dict[str, Pair] = {
     A.REVIEW_READ: ("opened a review", "abrió una revisión"),
     A.REVIEW_SCHEDULED: ("scheduled a review", "programó una revisión"),
     A.REVIEW_UPDATED: ("changed a review", "cambió una revisión"),
+    A.STAFFING_ANSWERED: (
+        "answered a colleague's request to hand the record over",
+        "respondió la solicitud de una colega de traspasar el expediente",
+    ),
+    A.STAFFING_ASKED: ("asked for the record to be handed over", "solicitó traspasar el expediente"),
     A.VOLUNTEER_ASSIGNED: (
         "gave a volunteer a part of the safety plan to help with",
         "dio a una persona voluntaria una parte del plan de seguridad para ayudar",

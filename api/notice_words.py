@@ -12,11 +12,28 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "en": "A break-glass of yours was reviewed.",
         "es": "Se revisó un acceso de emergencia suyo.",
     },
+    N.BREAK_GLASS_TO_REVIEW: {
+        "en": "A break-glass waits for its review, and its last day is near. Look at who, why and what was read.",
+        "es": "Un acceso de emergencia espera su revisión y el plazo está por terminar. Mire quién, por qué y qué se "
+        "leyó.",
+    },
+    N.CLIENT_GIVEN: {
+        "en": "You were given work with somebody, or with several. Your caseload shows whom.",
+        "es": "Le asignaron trabajo con una persona o con varias. Su lista muestra con quién.",
+    },
     N.CONFLICT_CHECK_REFERRED: {
         "en": "A conflict check at intake matched a client you may see. Whoever asked was told to speak to a "
         "supervisor.",
         "es": "Una consulta de conflictos coincidió con un expediente que usted puede ver. Se indicó a quien preguntó "
         "que hable con quien supervisa.",
+    },
+    N.COVER_BEGAN: {
+        "en": "A cover you are part of has begun. Look at who, and until when.",
+        "es": "Empezó una suplencia en la que usted participa. Mire quién y hasta cuándo.",
+    },
+    N.COVER_ENDED: {
+        "en": "A cover you are part of is over, or was called off.",
+        "es": "Terminó, o se canceló, una suplencia en la que usted participa.",
     },
     N.FACTOR_CONFIRMED: {
         "en": "A second factor was set up for your sign-in. If that was not you, tell an admin now.",
@@ -86,6 +103,14 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
     N.SECTION_GIVEN: {
         "en": "You were given steps to help with.",
         "es": "Le asignaron pasos en los que ayudar.",
+    },
+    N.STAFFING_ANSWERED: {
+        "en": "A request of yours for a handover or a cover was answered.",
+        "es": "Se respondió una solicitud suya de traspaso o de suplencia.",
+    },
+    N.STAFFING_ASKED: {
+        "en": "A colleague asks for a handover or a cover. Look at what she asks for, and answer.",
+        "es": "Una colega solicita un traspaso o una suplencia. Mire qué solicita y responda.",
     },
 }
 

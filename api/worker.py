@@ -9,12 +9,14 @@ from api.log import logger
 from models import (
     break_glass,
     conflict_check,
+    cover_clock,
     destruction,
     idempotency,
     invitation,
     mail,
     notice,
     session,
+    staffing_request,
     throttle,
     watch,
 )
@@ -35,7 +37,11 @@ CHORES: dict[str, Chore] = {
     "forget-ended-invitations": invitation.forget_ended,
     "forget-old-notices": notice.forget_old,
     "forget-unsent-mails": mail.forget_unsent,
+    "give-reviews-back": cover_clock.give_reviews_back,
+    "remind-of-break-glass-reviews": break_glass.remind,
+    "forget-staffing-requests": staffing_request.forget_old,
     "replace-worn-keys": rekey_worn,
+    "tell-of-covers": cover_clock.tell_of_covers,
     "empty-log-after-destruction": destruction.keep_log_empty,
 }
 

@@ -32,7 +32,7 @@ from models.client import Client, lock_by_id
 from models.errors import Conflict, Forbidden, NotFound, Spent
 from models.ledger.action import Action
 from models.namesakes import Namesakes
-from models.notice import NoticeKind, tell
+from models.notice import NoticeKind, tell, untold
 from models.overseers import admins_of, supervisors_of, workers_of
 from models.rows import ACTOR, Change, Insert, Query, Sight
 from models.user import User
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 OPEN_FOR = timedelta(minutes=60)
 A_DAY = 3  # attempts of one person, found or not
 DAY = timedelta(days=1)
+REMINDED_AFTER = REVIEWED_WITHIN - DAY  # whoever reviews is told once more, a day before it is too late
 
 
 class BreakGlassReason(StrEnum):
@@ -235,6 +236,11 @@ _KNOWN = Change(
     )
 )
 
+_WAITING = Query(
+    sa.select(_G.id, _G.client_id, _G.user_id).where(_G.reviewed_at.is_(None), _G.opened_at <= _AT),
+    where=untold(NoticeKind.BREAK_GLASS_TO_REVIEW, _G.id),
+)
+
 _PLAIN = tuple(c for c in _G if c.name not in ("agency_id", "explanation_sealed", "seal_rev"))
 _ONE = sa.select(*_PLAIN, _G.explanation_sealed).where(_G.id == _GLASS_ID)
 _BARE = sa.select(*_PLAIN).where(_G.id == _GLASS_ID)
@@ -313,6 +319,18 @@ def shut(db: "Workspace", client_id: UUID, user_id: UUID) -> None:
         db.note(Action.BREAK_GLASS_RETURNED, "break_glass_openings", [row.id], client_id)
     if there:
         _settle(db, user_id)
+
+
+def remind(db: "Workspace") -> int:
+    """A chore: a day before it is too late, tell everybody who could review it of a break-glass nobody has reviewed,
+    once. Returns how many break-glasses that was for."""
+    reminded = 0
+    for row in db.rows(_WAITING, at=db.now - REMINDED_AFTER):
+        there = [*supervisors_of(db, row.client_id, Permission.BREAKGLASS_REVIEW), *admins_of(db, row.client_id)]
+        told = [user_id for user_id in there if user_id != row.user_id]
+        tell(db, told, NoticeKind.BREAK_GLASS_TO_REVIEW, row.id)
+        reminded += bool(told)
+    return reminded
 
 
 def forget_attempts(db: "Workspace") -> int:

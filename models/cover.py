@@ -19,6 +19,7 @@ from models.assignment import AssignmentKind
 from models.base import ID, INSTANT, AgencyRecord, columns, id_field, instant_field, table_of, within
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
+from models.notice import NoticeKind, tell
 from models.rows import Change, Insert, Query
 from models.user import must_be_here, must_work_here
 
@@ -59,8 +60,7 @@ class Cover(AgencyRecord, table=True):
         must_be_here(db, absent_id, "/absent_id")
         if by_id == absent_id:
             raise Invalid(Fault("/by_id", "covers-herself", "Somebody else has to look after her clients."))
-        if not db.now - timedelta(days=1) <= starts_at < ends_at or ends_at <= db.now or ends_at - starts_at > AT_MOST:
-            raise Invalid(Fault("/ends_at", "cover-times", "A cover begins today or later and lasts 60 days at most."))
+        must_make_sense(db, starts_at, ends_at)
         db.hold(absent_id.bytes)
         for other in _of(db, [absent_id]):
             if other.by_id == by_id and other.starts_at < ends_at and starts_at < other.ends_at:
@@ -69,6 +69,8 @@ class Cover(AgencyRecord, table=True):
         row = {"id": cover_id, "absent_id": absent_id, "by_id": by_id, "starts_at": starts_at, "ends_at": ends_at}
         db.create_many(_ADD, Action.COVER_STARTED, [row | {"created_at": db.now, "created_by_id": db.actor.id}])
         _settle_all(db, absent_id)
+        if starts_at <= db.now:
+            tell_both(db, NoticeKind.COVER_BEGAN, cover_id, absent_id, by_id)
         return cover_id
 
     @classmethod
@@ -79,6 +81,8 @@ class Cover(AgencyRecord, table=True):
         if db.change(_END, cover_id=cover_id, at=db.now, by=db.actor.id):
             db.note(Action.COVER_ENDED, "covers", [cover_id])
             _settle_all(db, row.absent_id)
+            if row.ends_at > db.now:
+                tell_both(db, NoticeKind.COVER_ENDED, cover_id, row.absent_id, row.by_id)
 
 
 _C = columns(Cover)
@@ -124,6 +128,17 @@ def covers(db: "Workspace", most: int, before: tuple[datetime, UUID]) -> list[An
     with."""
     asked = {"most": most, "after_at": before[0], "after_id": before[1]}
     return db.rows(_ALL, **asked) if _sees_all(db) else db.rows(_MINE, own=db.actor.id, **asked)
+
+
+def must_make_sense(db: "Workspace", starts_at: datetime, ends_at: datetime) -> None:
+    """Invalid for times that a cover cannot have."""
+    if not db.now - timedelta(days=1) <= starts_at < ends_at or ends_at <= db.now or ends_at - starts_at > AT_MOST:
+        raise Invalid(Fault("/ends_at", "cover-times", "A cover begins today or later and lasts 60 days at most."))
+
+
+def tell_both(db: "Workspace", kind: NoticeKind, cover_id: UUID, absent_id: UUID, by_id: UUID) -> None:
+    """Tell who is covered and who covers, unless it is her own doing."""
+    tell(db, [user_id for user_id in (absent_id, by_id) if user_id != db.actor.id], kind, cover_id)
 
 
 def _sees_all(db: "Workspace") -> bool:

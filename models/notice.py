@@ -11,7 +11,7 @@ from sqlmodel import Field
 
 from models.base import ID, INSTANT, AgencyRecord, choice, columns, id_field, instant_field, table_of, within
 from models.mail import queue_notices
-from models.rows import Change, Insert, Query
+from models.rows import AGENCY, Change, Insert, Query
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -24,7 +24,11 @@ class NoticeKind(StrEnum):
 
     BREAK_GLASS_OPENED = "break_glass_opened"
     BREAK_GLASS_REVIEWED = "break_glass_reviewed"
+    BREAK_GLASS_TO_REVIEW = "break_glass_to_review"
+    CLIENT_GIVEN = "client_given"
     CONFLICT_CHECK_REFERRED = "conflict_check_referred"
+    COVER_BEGAN = "cover_began"
+    COVER_ENDED = "cover_ended"
     FACTOR_CONFIRMED = "factor_confirmed"
     FACTOR_REMOVED = "factor_removed"
     FACTOR_RESET = "factor_reset"
@@ -38,6 +42,8 @@ class NoticeKind(StrEnum):
     SESSION_STOLEN = "session_stolen"
     SIGN_IN_GUARDED = "sign_in_guarded"
     SECTION_GIVEN = "section_given"
+    STAFFING_ANSWERED = "staffing_answered"
+    STAFFING_ASKED = "staffing_asked"
 
 
 class Notice(AgencyRecord, table=True):
@@ -89,6 +95,12 @@ def tell(db: "Workspace", user_ids: Iterable[UUID], kind: NoticeKind, object_id:
         row = {"user_id": user_id, "kind": kind, "object_id": object_id, "created_at": db.now}
         db.insert(_ADD, [row])
     queue_notices(db, told)
+
+
+def untold(kind: NoticeKind, object_id: Any) -> Any:
+    """The condition that nobody was told this of the row a column names, for chores that tell once."""
+    told = table_of(Notice).alias("told").c
+    return sa.not_(sa.exists().where(told.agency_id == AGENCY, told.kind == kind, told.object_id == object_id))
 
 
 def notices_of(

@@ -17,6 +17,7 @@ from models.idempotency import IdempotencyKey
 from models.ledger.action import Action
 from models.rekey import rekey
 from models.rows import CLIENT, Change, Query
+from models.staffing_request import StaffingRequest
 from models.vault.keys import DataKey
 from models.watch import ClientOpening
 
@@ -56,6 +57,7 @@ _FORGET_CHECKS = Change(
         sa.cast(columns(ConflictCheck).client_ids, sa.Text).contains(sa.bindparam("her", type_=sa.Text, required=True))
     )
 )
+_FORGET_REQUESTS = Change(sa.delete(table_of(StaffingRequest)).where(columns(StaffingRequest).client_id == _OF_HER))
 _FORGET_OPENINGS = Change(sa.delete(table_of(ClientOpening)).where(_O.subject_id == _OF_HER))
 #: An item of the template whose words were taken away shows the template's again.
 _TEMPLATES_WORDS = Change(
@@ -103,6 +105,7 @@ def shred(db: "Workspace", client_id: UUID) -> Shredded:
         counts["idempotency_keys"] = forgotten
     db.change(_FORGET_OPENINGS, client_id=client_id)
     db.change(_FORGET_CHECKS, her=str(client_id))
+    db.change(_FORGET_REQUESTS, client_id=client_id)
     db.note(Action.CLIENT_DESTROYED, "clients", [client_id], client_id, (), **counts)
     db.keys.turn_on()
     _clear_log(db)

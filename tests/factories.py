@@ -57,7 +57,7 @@ from tests.world import PASSWORD, PEOPLE, TEMPLATE, World
 OF_CLIENTS = frozenset({"client_id", "plan_id", "section_id", "item_id", "release_id", "review_id", "assignment_id"})
 #: Whose second factor stays set up, once it was: nobody signs in as her with a password alone.
 ENROLS = "sol"
-OF_CLIENTS |= {"glass_id", "wall_id"}
+OF_CLIENTS |= {"ask_id", "glass_id", "wall_id"}
 NEW_PASSWORD = "seven gulls over the long pier"
 
 
@@ -263,6 +263,8 @@ def _lay_to_rest(scene: Scene) -> None:
     check = transact(first, lambda db: _past_check(db, by, client_id))
     transact(first, lambda db: _past_help(db, by, client_id, UUID(scene.ids["section_id"])))
     scene.ids |= {"glass_id": str(glass), "check_id": str(check)}
+    _asked_for(scene)
+    _nothing_asked(scene)
     _release(scene)
     scene.made(scene.api.put(scene.who, f"/v1/releases/{scene.ids['release_id']}/revocation", {"how": "oral"}))
 
@@ -541,6 +543,23 @@ def _cover(scene: Scene) -> dict[str, Any]:
 
 def _covered(scene: Scene) -> None:
     scene.ids["cover_id"] = scene.made(scene.api.post("sol", "/v1/covers", _cover(scene)))["id"]
+
+
+def _nothing_asked(scene: Scene) -> None:
+    """Whatever was asked for before has been taken back."""
+    for row in scene.made(scene.api.get(scene.who, "/v1/staffing-requests?open=true"))["data"]:
+        scene.made(scene.api.delete(scene.who, f"/v1/staffing-requests/{row['id']}"))
+
+
+def _asked_for(scene: Scene) -> None:
+    """That the scene's client be handed over."""
+    _nothing_asked(scene)
+    made = scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/handover-requests", {})
+    scene.ids["ask_id"] = scene.made(made)["id"]
+
+
+def _by_ben(scene: Scene) -> dict[str, Any]:
+    return {"user_id": str(scene.api.world.people["ben"].actor.id)}
 
 
 def _to_ben(scene: Scene) -> dict[str, Any]:
@@ -833,6 +852,12 @@ RECIPES: dict[str, Recipe] = {
     "PUT /v1/walls/{wall_id}/approval": Recipe(before=lambda s: _walled(s, standing=False), who="ada"),
     "PUT /v1/walls/{wall_id}/lifting": Recipe(before=_walled, who="sol"),
     "PUT /v1/walls/{wall_id}/lifting/approval": Recipe(before=lambda s: _walled(s, lifting=True), who="ada"),
+    "POST /v1/clients/{client_id}/handover-requests": Recipe(lambda s: {}, _nothing_asked),
+    "POST /v1/cover-requests": Recipe(lambda s: {"ends_at": soon(14)}, _nothing_asked),
+    "GET /v1/staffing-requests": Recipe(who="sol"),
+    "GET /v1/staffing-requests/{ask_id}": Recipe(before=_asked_for, who="sol"),
+    "PUT /v1/staffing-requests/{ask_id}/acceptance": Recipe(_by_ben, _asked_for, who="sol"),
+    "DELETE /v1/staffing-requests/{ask_id}": Recipe(before=_asked_for, who="sol"),
     "GET /v1/covers": Recipe(who="sol"),
     "POST /v1/covers": Recipe(_cover, who="sol"),
     "GET /v1/covers/{cover_id}": Recipe(before=_covered, who="sol"),

@@ -255,6 +255,10 @@ _PYDANTIC: dict[str, tuple[str, str]] = {
         "This cannot be changed.",
         "Esto no se puede cambiar.",
     ),
+    "nobody-named": (
+        "Say who takes over or covers: nobody was wished for.",
+        "Diga quién continúa o suple: no se propuso a nadie.",
+    ),
     "none-required": (
         "This has to be null.",
         "Esto tiene que ser null.",

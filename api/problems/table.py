@@ -397,6 +397,24 @@ _problem(
     request=f"PUT {_TEMPLATE}/versions/2/publication",
 )
 _problem(
+    409,
+    "part-of-cover",
+    ("This is part of a cover", "Es parte de una suplencia"),
+    (
+        "It lasts as long as the cover of the whole caseload, and would come back by itself.",
+        "Dura lo que dura la suplencia de toda la lista, y volvería por sí sola.",
+    ),
+    (
+        "An assignment that belongs to a cover was to be ended alone.",
+        "Se quiso terminar sola una asignación que pertenece a una suplencia.",
+    ),
+    (
+        "End the cover (DELETE /v1/covers/{id}). Somebody who must not see the client is kept out by a wall.",
+        "Termine la suplencia (DELETE /v1/covers/{id}). A quien no debe ver a la persona se la deja fuera con un muro.",
+    ),
+    request="DELETE /v1/assignments/2f6d1c4e-7a3b-4c58-9d0e-1f2a3b4c5d6e",
+)
+_problem(
     403,
     "password-change-required",
     ("Choose your own password first", "Elija primero su propia contraseña"),
@@ -1142,6 +1160,27 @@ _problem(
 )
 _problem(
     409,
+    "not-her-case",
+    (
+        "Only your own clients",
+        "Solo sus propios casos",
+    ),
+    (
+        "You cover this client for a colleague. Whoever she is assigned to asks for a handover.",
+        "Usted suple en este caso. El traspaso lo solicita quien lo tiene asignado.",
+    ),
+    (
+        "A handover was asked for of a client who is not assigned to the caller.",
+        "Se solicitó el traspaso de un caso que no está asignado a quien lo pide.",
+    ),
+    (
+        "Tell your supervisor, who can hand the client over.",
+        "Dígaselo a quien supervisa, que puede traspasar el caso.",
+    ),
+    request="POST /v1/clients/8c1f0a52-6f0e-4d0b-9a37-2d5b1c7e4f10/handover-requests",
+)
+_problem(
+    409,
     "not-published",
     ("The template is not published", "La plantilla no está publicada"),
     (
@@ -1412,6 +1451,27 @@ _problem(
         "Deje `second_factor` como está: `required`.",
     ),
     request='PATCH /v1/agency\nIf-Match: "4"\n\n{"second_factor": "optional"}',
+)
+_problem(
+    409,
+    "own-staffing-request",
+    (
+        "Nobody answers her own request",
+        "Nadie responde su propia solicitud",
+    ),
+    (
+        "You asked for this. Somebody else accepts it.",
+        "Usted lo solicitó. Lo acepta otra persona.",
+    ),
+    (
+        "Whoever asked for a handover or a cover tried to accept it.",
+        "Quien solicitó un traspaso o una suplencia quiso aceptarlo.",
+    ),
+    (
+        "Ask another supervisor or an agency admin, or withdraw it.",
+        "Pídalo a otra persona que supervise o administre, o retírela.",
+    ),
+    request="PUT /v1/staffing-requests/5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c1d/acceptance",
 )
 _problem(
     409,
@@ -1849,6 +1909,48 @@ _problem(
         "Mire GET /v1/walls: puede estar esperando su aprobación.",
     ),
     request="POST /v1/walls",
+)
+_problem(
+    409,
+    "staffing-asked",
+    (
+        "You have asked already",
+        "Ya lo solicitó",
+    ),
+    (
+        "A request of yours for this is open already.",
+        "Ya hay una solicitud suya abierta para esto.",
+    ),
+    (
+        "One request of a kind and client is open at a time.",
+        "Hay una sola solicitud abierta por tipo y caso.",
+    ),
+    (
+        "Wait for the answer, or withdraw it: DELETE /v1/staffing-requests/{id}.",
+        "Espere la respuesta o retírela: DELETE /v1/staffing-requests/{id}.",
+    ),
+    request="POST /v1/cover-requests",
+)
+_problem(
+    409,
+    "staffing-request-over",
+    (
+        "This request is open no longer",
+        "Esta solicitud ya no está abierta",
+    ),
+    (
+        "It was answered, withdrawn or has lapsed, or the client is no longer assigned to whoever asked.",
+        "Se respondió, se retiró o caducó, o el caso ya no está asignado a quien la hizo.",
+    ),
+    (
+        "A request lapses after 14 days.",
+        "Una solicitud caduca a los 14 días.",
+    ),
+    (
+        "Read it again. What is still wanted is asked for anew, or done directly.",
+        "Léala de nuevo. Lo que aún se quiera se solicita otra vez o se hace directamente.",
+    ),
+    request="PUT /v1/staffing-requests/5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c1d/acceptance",
 )
 _problem(
     412,

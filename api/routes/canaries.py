@@ -17,7 +17,7 @@ from models import agency
 from models.access import Permission
 from models.client import Client
 from models.ledger.action import Action
-from models.vault.ring import canaries_of
+from models.vault.ring import canaries_of, canary_of
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/canaries", tags=["ledger"], route_class=Door)
@@ -72,7 +72,7 @@ class CanaryOut(Out):
 
     @classmethod
     def again(cls, db: Workspace, row_id: UUID) -> "CanaryOut":
-        return cls.of(canaries_of(db, 1, UUID(int=row_id.int - 1))[0])
+        return cls.of(canary_of(db, row_id))
 
 
 @router.post("", status_code=201, summary="Plant a canary")
@@ -88,7 +88,8 @@ def create_canary(body: CanaryIn, db: Annotated[Workspace, Can(Permission.CANARY
 def list_canaries(
     query: Annotated[CanaryFilter, Query()], db: Annotated[Workspace, Can(Permission.CANARY_READ)]
 ) -> Page[CanaryOut]:
-    """The agency's canaries. That somebody asked is in the ledger; which they are is not."""
+    """The agency's canaries. That somebody asked is in the ledger; which they are is not. A wall hides a canary as it
+    hides any client."""
     rows = canaries_of(db, query.limit + 1, paging.after_id(db, "canaries", query.cursor))
     db.note(Action.CANARY_LISTED, "data_keys", [])
     return paging.page(db, "canaries", rows, query.limit, lambda row: [str(row.subject_id)], CanaryOut.of)

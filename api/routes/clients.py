@@ -249,7 +249,7 @@ def restrict(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_RES
 
 
 @router.delete("/{client_id}/restriction", status_code=204, summary="Lift the restriction of a client")
-def unrestrict(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_RESTRICT)]) -> None:
+def unrestrict(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_UNRESTRICT)]) -> None:
     """She is seen as any other client again. It takes another person than the one who restricted her."""
     db.claim(Client, client_id).unrestrict(db)
 

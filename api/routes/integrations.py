@@ -268,7 +268,7 @@ def reinstate(integration_id: UUID, db: Annotated[Workspace, Can(Permission.INTE
 
 
 @router.get("/release-recipients", summary="Whom a release can open fields to")
-def list_recipients(db: Annotated[Workspace, Can(Permission.RELEASE_RECORD)]) -> RecipientsOut:
+def list_recipients(db: Annotated[Workspace, Can(Permission.RELEASE_READ)]) -> RecipientsOut:
     """The recipients and purposes of integrations, in the words a release has to name them in."""
     rows = integration.recipients(db)
     return RecipientsOut(

@@ -49,7 +49,8 @@ def upgrade() -> None:
     op.create_index("ix_covers_absent", "covers", ["agency_id", "absent_id", "ends_at"])
     op.create_index("ix_covers_by", "covers", ["agency_id", "by_id"])
     _walls()
-    for table in ("teams", "covers", "walls"):
+    _staffing_requests()
+    for table in ("teams", "covers", "walls", "staffing_requests"):
         protect(table)
     walls_hold("walls", "assignments")
 
@@ -124,9 +125,32 @@ def _walls() -> None:
     op.create_index("ix_walls_proposed", "walls", ["agency_id", "proposed_at", "id"])
 
 
+def _staffing_requests() -> None:
+    op.create_table(
+        "staffing_requests",
+        sa.Column("agency_id", types.ID, nullable=False),
+        sa.Column("id", types.ID, nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("client_id", types.ID, nullable=True),
+        sa.Column("user_id", types.ID, nullable=True),
+        sa.Column("starts_at", types.INSTANT, nullable=True),
+        sa.Column("ends_at", types.INSTANT, nullable=True),
+        sa.Column("asked_at", types.INSTANT, nullable=False),
+        sa.Column("asked_by_id", types.ID, nullable=False),
+        sa.Column("answered_at", types.INSTANT, nullable=True),
+        sa.Column("answered_by_id", types.ID, nullable=True),
+        sa.Column("accepted", sa.Boolean(), nullable=False),
+        _person("asked_by_id", "fk_staffing_requests_agency_id_asked_by_id"),
+        _person("user_id", "fk_staffing_requests_agency_id_user_id"),
+        sa.PrimaryKeyConstraint("agency_id", "id", name=op.f("pk_staffing_requests")),
+    )
+    op.create_index("ix_staffing_requests_asked", "staffing_requests", ["agency_id", "asked_at", "id"])
+    op.create_index("ix_staffing_requests_client", "staffing_requests", ["agency_id", "client_id"])
+
+
 def downgrade() -> None:
     walls_hold("walls", "assignments", take_away=True)
-    for table in ("walls", "covers", "teams"):
+    for table in ("staffing_requests", "walls", "covers", "teams"):
         op.drop_table(table)
     # Whoever covered for somebody would have the client for good under the older rules.
     with unforced("assignments"):

@@ -129,6 +129,8 @@ class Action(StrEnum):
     SETUP_LINK_RETURNED = "setup_link.returned"
     SETUP_LINK_USED = "setup_link.used"
     SETUP_LINK_VOIDED = "setup_link.voided"
+    STAFFING_ANSWERED = "staffing.answered"
+    STAFFING_ASKED = "staffing.asked"
     TEAM_CREATED = "team.created"
     TEAM_REMOVED = "team.removed"
     TEAM_UPDATED = "team.updated"

@@ -3,6 +3,7 @@
 import hmac
 import os
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from models.base import ID, INSTANT, columns, table_of
 from models.errors import KeyMissing, KeyRefused, KeyRetired, SealError, WrapRefused
 from models.rows import Change, Insert, Query
+from models.sight import BOUND, unwalled
 from models.vault.cells import KID, kid_of, lp, wrap
 from models.vault.keys import CANARY, AgencyKey, DataKey, KeyTurn, Vault, kek_place, key_place, unwrap_key
 from models.vault.pairwise import Pairwise
@@ -50,12 +52,11 @@ _AMONG = Query(
         _D.purpose == CANARY, _D.subject_id.in_(sa.bindparam("ids", expanding=True, type_=ID))
     )
 )
-_CANARIES = Query(
+_CANARY = (
     sa.select(_D.subject_id, sa.func.min(_D.created_at, type_=INSTANT).label("created_at"))
-    .where(_D.purpose == CANARY, _D.subject_id > sa.bindparam("after", type_=ID, required=True))
+    .where(_D.purpose == CANARY)
     .group_by(_D.subject_id)
     .order_by(_D.subject_id)
-    .limit(sa.bindparam("most", required=True))
 )
 _ADD_KEK = Insert(AgencyKey)
 _ADD_KEY = Insert(DataKey)
@@ -263,5 +264,24 @@ def canaries_among(db: "Workspace", subjects: list[UUID]) -> set[UUID]:
 
 
 def canaries_of(db: "Workspace", most: int, after: UUID | None) -> list[Any]:
-    """The agency's canaries by id, at most `most`, those behind `after`: subject_id, created_at."""
-    return db.rows(_CANARIES, most=most, after=after or UUID(int=0))
+    """The agency's canaries by id, at most `most`, those behind `after`: subject_id, created_at. A wall hides a canary
+    from somebody as it hides any client."""
+    return db.rows(_canaries(), most=most, after=after or UUID(int=0))
+
+
+def canary_of(db: "Workspace", client_id: UUID) -> Any:
+    """One of them. NotFound when there is none, or a wall between."""
+    return db.one(_one_canary(), client_id=client_id)
+
+
+@cache
+def _canaries() -> Query:
+    some = _D.subject_id > sa.bindparam("after", type_=ID, required=True)
+    statement = _CANARY.where(some).limit(sa.bindparam("most", required=True))
+    return Query(statement, where=unwalled(_D.subject_id, BOUND))
+
+
+@cache
+def _one_canary() -> Query:
+    this = _D.subject_id == sa.bindparam("client_id", type_=ID, required=True)
+    return Query(_CANARY.where(this), where=unwalled(_D.subject_id, BOUND))

@@ -14,8 +14,8 @@ from models.break_glass import A_DAY
 from models.workspace import Workspace
 from tests.api.test_conflict_checks import hire, restrict, wall
 from tests.conftest import Api
-from tests.factories import Scene, operations, stage
-from tests.world import World
+from tests.factories import NEW_PASSWORD, Scene, code_of, operations, stage
+from tests.world import PASSWORD, World
 
 GLASS = "/v1/break-glass"
 WHY = {"reason": "client_called", "explanation": "She is on the night line and her advocate is asleep."}
@@ -489,3 +489,57 @@ def _end_assignments(db: Workspace, client_id: UUID) -> None:
 
     for row in assignment.open_of(db, client_id):
         assignment.end(db, row)
+
+
+class TestReminder:
+    def test_whoever_may_review_is_told_a_day_before_it_is_too_late(self, api: Api, scene: Scene) -> None:
+        """Supervisors who see her and admins, once, never whoever opened it; not before the sixth day."""
+        glass = opened(api, scene.ids["client_id"], "ada").json()["id"]
+        hire(api.world, Role.AGENCY_ADMIN, "kim")
+        shift(api.world, timedelta(days=6) - timedelta(seconds=30))
+        assert api.world.system(break_glass.remind) == 0
+        shift(api.world, timedelta(seconds=30))
+        assert [api.world.system(break_glass.remind) for _ in range(2)] == [1, 0]
+        told = {who: notices(api, who, "break_glass_to_review") for who in ("sol", "ada", "ana", "ben")}
+        assert told == {"sol": [glass], "ada": [], "ana": [], "ben": []}
+
+    def test_a_walled_supervisor_hears_nothing_and_a_reviewed_one_needs_none(self, api: Api, scene: Scene) -> None:
+        """The admin is told instead; after the review nobody is."""
+        first = opened(api, scene.ids["client_id"]).json()["id"]
+        other = api.world.client()
+        second = opened(api, other).json()["id"]
+        wall(api.world, UUID(scene.ids["client_id"]), "sol")
+        shift(api.world, timedelta(days=6))
+        assert api.put("sol", f"{GLASS}/{second}/review", DONE).status_code == 200
+        assert api.world.system(break_glass.remind) == 1
+        assert notices(api, "sol", "break_glass_to_review") == []
+        assert notices(api, "ada", "break_glass_to_review") == [first]
+
+    def test_with_nobody_to_tell_it_is_tried_again(self, api: Api, scene: Scene) -> None:
+        """A reviewer who comes back is told then."""
+        glass = opened(api, scene.ids["client_id"], "ada").json()["id"]
+        sol = f"/v1/users/{api.world.people['sol'].actor.id}"
+        assert api.put("ada", f"{sol}/suspension").status_code == 200
+        shift(api.world, timedelta(days=6))
+        assert api.world.system(break_glass.remind) == 0
+        assert api.delete("ada", f"{sol}/suspension").status_code == 200
+        assert api.world.system(break_glass.remind) == 1
+        assert notices(api, "sol", "break_glass_to_review") == [glass]
+
+    def test_over_the_last_day_her_account_stays_hers(self, api: Api, scene: Scene) -> None:
+        """A factor set up and shown, the password, another session ended, signing out: none of it waits for a review."""
+        opened(api, scene.ids["client_id"])
+        shift(api.world, timedelta(days=8))
+        refused(api.post("ben", "/v1/clients", {"alias": "Lark"}), 403, "break-glass-unreviewed")
+        begun = api.post("ben", "/v1/me/second-factor")
+        assert begun.status_code == 201, begun.text
+        secret = begun.json()["secret"]
+        assert api.put("ben", "/v1/me/second-factor/confirmation", {"totp_code": code_of(secret)}).status_code == 200
+        shown = api.put("ben", "/v1/sessions/current/second-factor", {"totp_code": code_of(secret, 1)})
+        assert shown.status_code == 200, shown.text
+        api._tokens["ben"] = shown.json()["access_token"]
+        change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+        assert api.put("ben", "/v1/me/password", change).status_code == 204
+        assert api.get("ben", "/v1/sessions").status_code == 200
+        refused(api.post("ben", "/v1/clients", {"alias": "Lark"}), 403, "break-glass-unreviewed")
+        assert api.delete("ben", "/v1/sessions/current").status_code == 204

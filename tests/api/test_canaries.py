@@ -17,13 +17,14 @@ from pydantic import ValidationError
 
 from api import alarms
 from api.settings import Environment, Settings
-from models.access import Permission
+from models.access import Permission, Role
 from models.base import table_of
 from models.client import Client
 from models.database import Database
 from models.ledger import book
 from models.vault.keys import DataKey, Vault
-from tests.api.contract import client, cursor_of, good, plan, problem, walk
+from tests.api.contract import NOWHERE, client, cursor_of, good, plan, problem, same_refusal, walk
+from tests.api.test_walls import give, wall_off
 from tests.conftest import Api, service
 from tests.factories import behind
 from tests.postgres import Urls
@@ -303,3 +304,42 @@ def _assigned(api: Api, client_id: str) -> str:
 
 def _counted() -> float:
     return REGISTRY.get_sample_value("waypost_alarms_total", {"kind": "canary_opened"}) or 0.0
+
+
+class TestBehindAWall:
+    def test_a_walled_admin_does_not_find_her_and_learns_nothing(self, api: Api):
+        """In the list, page by page, she is as if she had never been planted; by id she answers as nobody; for another
+        admin she is there. What a repeated request is answered tells no more."""
+        key = {"alias": NAME}
+        first = good(api.post("ada", "/v1/canaries", key, key="plant-1"), 201)["id"]
+        rest = sorted(canary(api) for _ in range(2))
+        wall_off(api, first, "ada")
+        assert [row["id"] for row in walk(api, "ada", "/v1/canaries", 1)] == rest
+        same_refusal(
+            api.put("ada", f"/v1/clients/{first}/own-wall"),
+            api.put("ada", f"/v1/clients/{NOWHERE}/own-wall"),
+            api.post("ada", "/v1/canaries", key, key="plant-1"),
+        )
+        give(api, "sol", Role.AGENCY_ADMIN)
+        assert [row["id"] for row in good(api.get("sol", "/v1/canaries"))["data"]] == sorted([first, *rest])
+        assert first not in api.get("ada", "/v1/unattended-clients").text
+
+    def test_she_is_walled_and_covered_as_anybody(self, api: Api):
+        """A proposal about a canary is one about a client; whoever is behind it opens her no more, and raises nothing."""
+        one = canary(api)
+        wall_off(api, one, "sol")
+        before = len(alarms_in(api.world))
+        same_refusal(api.get("sol", f"/v1/clients/{one}"), api.get("sol", f"/v1/clients/{NOWHERE}"))
+        assert one not in api.get("sol", "/v1/caseload?scope=agency").text
+        assert len(alarms_in(api.world)) == before
+
+    def test_a_repeated_request_is_not_answered_with_another_one(self, api: Api):
+        """Her record was destroyed meanwhile: a new one is planted, and the next in the list is not shown for her."""
+        one = good(api.post("ada", "/v1/canaries", {"alias": NAME}, key="plant-1"), 201)["id"]
+        other = canary(api)
+        asked = {"what": "everything", "reason": "entered_by_mistake"}
+        proposal = good(api.post("sol", f"/v1/clients/{one}/destruction", asked), 201)["id"]
+        good(api.put("ada", f"/v1/destructions/{proposal}/approval"))
+        again = [good(api.post("ada", "/v1/canaries", {"alias": NAME}, key="plant-1"), 201)["id"] for _ in range(2)]
+        assert again[0] == again[1]
+        assert again[0] not in (one, other)

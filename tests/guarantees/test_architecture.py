@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -148,6 +149,16 @@ class TestWhoKnowsWhom:
         done = subprocess.run([sys.executable, "-c", run], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "0 broken" in done.stdout
+
+    def test_every_module_of_models_stands_in_a_layer(self) -> None:
+        """What stands in none may import anything, and is imported by anybody."""
+        config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        contracts = config["tool"]["importlinter"]["contracts"]
+        (layers,) = (c["layers"] for c in contracts if c.get("containers") == ["models"])
+        placed = {name.strip().partition(".")[0] for layer in layers for name in layer.split("|")}
+        assert {path.stem for path in (ROOT / "models").glob("*.py")} - {"__init__"} <= placed
+        packages = {path.parent.name for path in (ROOT / "models").glob("*/__init__.py")}
+        assert packages <= placed
 
     def test_models_know_nothing_of_http(self) -> None:
         """Not of api, and not of any web framework."""

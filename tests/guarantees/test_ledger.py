@@ -50,6 +50,8 @@ UNLOGGED_READS = {
     "GET /v1/reviews",
     "GET /v1/second-factor-resets",
     "GET /v1/sessions",
+    "GET /v1/staffing-requests",
+    "GET /v1/staffing-requests/{ask_id}",
     "GET /v1/templates",
     "GET /v1/templates/{template_id}",
     "GET /v1/templates/{template_id}/versions/{number}",
