@@ -177,8 +177,8 @@ def _complete(method: str, operation: Schema, schemas: Schema, *, once: bool) ->
         if status.startswith("2"):
             _show_answer(response, schemas)
     statuses = {401, 421, 422, 429, 500, 503} | ({403} if guarded else set())
-    named = any(p["in"] == "path" for p in parameters) or _names_rows(body, schemas)
-    statuses |= {404} if named or "404" in operation["responses"] else set()  # a route may say that it looks for more
+    looks = any(p["in"] == "path" for p in parameters) or _names_rows(body, schemas)
+    statuses |= {404} if looks or "404" in operation["responses"] else set()  # a route may say that it looks for more
     statuses |= {400, 413, 415} if body else {413}
     statuses |= {409, 507} if method != "get" else set()
     statuses |= {412} if matching or method == "patch" else set()  # a list of changes names its versions in the body
