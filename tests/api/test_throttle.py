@@ -133,6 +133,34 @@ class TestAccountAndNetwork:
         assert codes.count(401) <= AT_ONCE
         assert set(codes) <= {401, 429}
 
+    def test_units_at_once_lose_no_count(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Time goes by between looking and counting, as on a busy machine: of twenty at once five are let by, and every
+        failure of the account and of the network is there."""
+        keep, device = throttle._keep, {"token": None, "recovering": False}
+
+        def slowly(*counted: Any) -> None:
+            time.sleep(0.01)
+            keep(*counted)
+
+        def begun(_: int) -> Any:
+            try:
+                return platform(world, lambda db: throttle.begin(db, b"ana", b"office", **device))
+            except Spent:
+                return None
+
+        monkeypatch.setattr(throttle, "_keep", slowly)
+        with ThreadPoolExecutor(4) as pool:
+            tried = [one for one in pool.map(begun, range(20)) if one is not None]
+            assert len(tried) == AT_ONCE
+            list(pool.map(lambda _: platform(world, lambda db: throttle.failed(db, tried[0])), range(20)))
+            others = range(throttle.SOURCE_MOST)
+            list(
+                pool.map(lambda n: platform(world, lambda db: throttle.begin(db, b"%d" % n, b"cafe", **device)), others)
+            )
+        assert platform(world, lambda db: throttle._failures_in_a_row(db, b"ana")) == 20
+        with pytest.raises(Spent):
+            platform(world, lambda db: throttle.begin(db, b"one more", b"cafe", **device))
+
     def test_a_success_and_what_was_no_failure_are_given_back(self, world: World) -> None:
         """Twenty sign-ins in a row, half of them without the code that is needed."""
         secret = enrolled(world, "ana")
