@@ -101,11 +101,11 @@ class StaffingRequest(AgencyRecord, table=True):
         for there in db.rows(_OPEN_OF, of_user=db.actor.id, since=db.now - LAPSES):
             if (there.kind, there.client_id) == (kind, what.get("client_id")):
                 raise Conflict("staffing-asked")
-        asked = uuid4()
-        who = {"id": asked, "user_id": user_id, "asked_at": db.now, "asked_by_id": db.actor.id}
-        db.insert(_ADD, [{"kind": kind} | who | what])
-        db.note(Action.STAFFING_ASKED, "staffing_requests", [asked], what.get("client_id"))
-        return asked
+        ask_id = uuid4()
+        row = {"id": ask_id, "kind": kind, "user_id": user_id, "asked_at": db.now, "asked_by_id": db.actor.id}
+        db.insert(_ADD, [row | what])
+        db.note(Action.STAFFING_ASKED, "staffing_requests", [ask_id], what.get("client_id"))
+        return ask_id
 
 
 _Q = columns(StaffingRequest)

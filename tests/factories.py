@@ -852,7 +852,7 @@ RECIPES: dict[str, Recipe] = {
     "PUT /v1/walls/{wall_id}/approval": Recipe(before=lambda s: _walled(s, standing=False), who="ada"),
     "PUT /v1/walls/{wall_id}/lifting": Recipe(before=_walled, who="sol"),
     "PUT /v1/walls/{wall_id}/lifting/approval": Recipe(before=lambda s: _walled(s, lifting=True), who="ada"),
-    "POST /v1/clients/{client_id}/handover-requests": Recipe(lambda s: {}, _nothing_asked),
+    "POST /v1/clients/{client_id}/handover-requests": Recipe(lambda s: {"user_id": None}, _nothing_asked),
     "POST /v1/cover-requests": Recipe(lambda s: {"ends_at": soon(14)}, _nothing_asked),
     "GET /v1/staffing-requests": Recipe(who="sol"),
     "GET /v1/staffing-requests/{ask_id}": Recipe(before=_asked_for, who="sol"),

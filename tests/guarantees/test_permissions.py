@@ -39,6 +39,11 @@ ABOUT_CLIENTS -= {Permission.RELEASE_REVOKE}  # to stop what is told of somebody
 #: Operations that name a client by id to whoever sees none, and tell no more of her: holds, destruction, certificates,
 #: who works with her, from whom she is kept, and who has opened her record with break-glass.
 BY_ID = {
+    "DELETE /v1/staffing-requests/{ask_id}",
+    "GET /v1/staffing-requests",
+    "GET /v1/staffing-requests/{ask_id}",
+    "POST /v1/clients/{client_id}/handover-requests",
+    "PUT /v1/staffing-requests/{ask_id}/acceptance",
     "GET /v1/break-glass",
     "GET /v1/break-glass/{glass_id}",
     "POST /v1/clients/{client_id}/break-glass",
