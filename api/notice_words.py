@@ -85,6 +85,12 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "es": "Alguien entró en su cuenta con un código de recuperación. Si no fue usted, avise ahora a quien "
         "administra.",
     },
+    N.SECOND_FACTOR_WRONG: {
+        "en": "Somebody gave your password and then a wrong code, several times. If that was not you, change your "
+        "password now and tell an admin.",
+        "es": "Alguien dio su contraseña y luego un código incorrecto, varias veces. Si no fue usted, cambie ahora su "
+        "contraseña y avise a quien administra.",
+    },
     N.SESSION_STOLEN: {
         "en": "A sign-in of yours was ended because an old token of it was used again: somebody may have copied it. "
         "Sign in anew, and change your password if you do not know why.",
@@ -99,6 +105,12 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "es": "Hubo muchísimos intentos fallidos de entrar en su cuenta. Hasta que usted entre, solo se admiten "
         "equipos "
         "que ya usó y códigos de recuperación. Si no fue usted, cambie su contraseña.",
+    },
+    N.SIGN_IN_NEW_DEVICE: {
+        "en": "Somebody signed in as you from a device that was not used before. If that was not you, end that "
+        "session, change your password and tell an admin now.",
+        "es": "Alguien entró en su cuenta desde un equipo que no se había usado antes. Si no fue usted, cierre esa "
+        "sesión, cambie su contraseña y avise ahora a quien administra.",
     },
     N.SECTION_GIVEN: {
         "en": "You were given steps to help with.",

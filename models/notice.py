@@ -39,9 +39,11 @@ class NoticeKind(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind's name
     PASSWORD_RESET_STARTED = "password_reset_started"  # noqa: S105 - a kind's name
     RECOVERY_CODE_USED = "recovery_code_used"
+    SECOND_FACTOR_WRONG = "second_factor_wrong"
+    SECTION_GIVEN = "section_given"
     SESSION_STOLEN = "session_stolen"
     SIGN_IN_GUARDED = "sign_in_guarded"
-    SECTION_GIVEN = "section_given"
+    SIGN_IN_NEW_DEVICE = "sign_in_new_device"
     STAFFING_ANSWERED = "staffing_answered"
     STAFFING_ASKED = "staffing_asked"
 
