@@ -75,6 +75,7 @@ async function post(path, body) {
     redirect: "error",
     referrerPolicy: "no-referrer",
   });
+  if (answer.status === 404) throw new Refused(at("no-agency").textContent.trim()); // no agency's, or switched off there
   const told = await answer.json();
   if (!answer.ok) throw new Refused(told.detail || told.title);
   return told;
