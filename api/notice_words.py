@@ -57,6 +57,12 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "otra "
         "persona que administre.",
     },
+    N.IDENTITY_LINKED: {
+        "en": "An account at your organization's identity provider was linked: whoever has it signs in as you. If that "
+        "was not you, unlink it and tell an admin now.",
+        "es": "Se vinculó una cuenta del proveedor de identidad de su organización: quien la tenga entra como usted. "
+        "Si no fue usted, desvincúlela y avise ahora a quien administra.",
+    },
     N.INVITATION_ACCEPTED: {
         "en": "Somebody you invited has accepted.",
         "es": "Una persona que usted invitó ha aceptado.",
@@ -79,6 +85,12 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "en": "An admin started a password reset for you. If you did not ask for it, tell another admin now.",
         "es": "Quien administra inició un cambio de su contraseña. Si usted no lo pidió, avise ahora a otra persona "
         "que administre.",
+    },
+    N.RECOVERY_CODES_MADE: {
+        "en": "New recovery codes were made for your sign-in; the old ones work no more. If that was not you, make "
+        "others and tell an admin now.",
+        "es": "Se crearon códigos de recuperación nuevos para su acceso; los anteriores ya no sirven. Si no fue usted, "
+        "cree otros y avise ahora a quien administra.",
     },
     N.RECOVERY_CODE_USED: {
         "en": "Somebody signed in as you with a recovery code. If that was not you, tell an admin now.",
