@@ -143,7 +143,7 @@ def _device(headers: Headers) -> str | None:
 
 def _dressed(headers: list[tuple[bytes, bytes]], path: str, state: Any) -> list[tuple[bytes, bytes]]:
     """An answer's headers with those that are always there; only the content security policy is never its own."""
-    always = _FILE if path.startswith("/static/") else _PAGE if path.startswith(PAGES) else _API
+    always = _FILE if path.startswith("/static/") else _PAGE if path == "/" or path.startswith(PAGES) else _API
     own = {name for name, _ in headers}
     return [
         *headers,

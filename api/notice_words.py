@@ -57,6 +57,12 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "otra "
         "persona que administre.",
     },
+    N.IDENTITY_LINKED: {
+        "en": "An account at your organization's identity provider was linked: whoever has it signs in as you. If that "
+        "was not you, unlink it and tell an admin now.",
+        "es": "Se vinculó una cuenta del proveedor de identidad de su organización: quien la tenga entra como usted. "
+        "Si no fue usted, desvincúlela y avise ahora a quien administra.",
+    },
     N.INVITATION_ACCEPTED: {
         "en": "Somebody you invited has accepted.",
         "es": "Una persona que usted invitó ha aceptado.",
@@ -80,10 +86,22 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "es": "Quien administra inició un cambio de su contraseña. Si usted no lo pidió, avise ahora a otra persona "
         "que administre.",
     },
+    N.RECOVERY_CODES_MADE: {
+        "en": "New recovery codes were made for your sign-in; the old ones work no more. If that was not you, make "
+        "others and tell an admin now.",
+        "es": "Se crearon códigos de recuperación nuevos para su acceso; los anteriores ya no sirven. Si no fue usted, "
+        "cree otros y avise ahora a quien administra.",
+    },
     N.RECOVERY_CODE_USED: {
         "en": "Somebody signed in as you with a recovery code. If that was not you, tell an admin now.",
         "es": "Alguien entró en su cuenta con un código de recuperación. Si no fue usted, avise ahora a quien "
         "administra.",
+    },
+    N.SECOND_FACTOR_WRONG: {
+        "en": "Somebody gave your password and then a wrong code, several times. If that was not you, change your "
+        "password now and tell an admin.",
+        "es": "Alguien dio su contraseña y luego un código incorrecto, varias veces. Si no fue usted, cambie ahora su "
+        "contraseña y avise a quien administra.",
     },
     N.SESSION_STOLEN: {
         "en": "A sign-in of yours was ended because an old token of it was used again: somebody may have copied it. "
@@ -99,6 +117,12 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "es": "Hubo muchísimos intentos fallidos de entrar en su cuenta. Hasta que usted entre, solo se admiten "
         "equipos "
         "que ya usó y códigos de recuperación. Si no fue usted, cambie su contraseña.",
+    },
+    N.SIGN_IN_NEW_DEVICE: {
+        "en": "Somebody signed in as you from a device that was not used before. If that was not you, end that "
+        "session, change your password and tell an admin now.",
+        "es": "Alguien entró en su cuenta desde un equipo que no se había usado antes. Si no fue usted, cierre esa "
+        "sesión, cambie su contraseña y avise ahora a quien administra.",
     },
     N.SECTION_GIVEN: {
         "en": "You were given steps to help with.",

@@ -14,7 +14,7 @@ from uuid import UUID
 from api.gate import Errand, Front
 from api.limits import Attempt, network_of
 from api.shapes import Out
-from models import factor, recovery, throttle
+from models import factor, odd_sign_in, recovery, throttle
 from models.access import PLATFORM
 from models.errors import Forbidden, Unauthenticated
 from models.identity import must_allow_local
@@ -137,7 +137,7 @@ async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found
     stored = known.password_hash if active and known else None
     if not await front.passwords.matches(shown.password, stored, user_id) or known is None:
         attempt.failed = True  # from here on, whatever becomes of the entry
-        await _refused(front, tried, agency_id, user_id if found else None, 1)
+        await _refused(front, tried, agency_id, user_id if found else None)
         raise Unauthenticated("invalid-credentials")
     outdated = front.passwords.outdated(known.password_hash)
     fresh = await front.passwords.hash(shown.password, user_id) if outdated else None
@@ -153,12 +153,14 @@ async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found
             return None
         if fresh:
             user.rehash(db, fresh)
-        return SignInSession.open(db, known.id, proof)
+        signed_in = SignInSession.open(db, known.id, proof)
+        odd_sign_in.with_password(db, signed_in.session, known=tried.device is not None)
+        return signed_in
 
     opened = await front.as_person(agency_id, user_id, admit)
     if opened is None:
         attempt.failed = True
-        await _refused(front, tried, agency_id, user_id, throttle.WRONG_CODE)
+        await _refused(front, tried, agency_id, user_id, wrong_code=True)
         raise Unauthenticated("second-factor-wrong")
     whole = not opened.session.must_enrol
     token = await _settled(front, lambda db: throttle.succeeded(db, tried, known=whole))
@@ -177,14 +179,23 @@ def _proof(db: Workspace, user_id: UUID, shown: Shown) -> str | None:
     return proof
 
 
-async def _refused(front: Front, tried: Try, agency_id: UUID, user_id: UUID | None, weight: int) -> None:
+async def _refused(
+    front: Front, tried: Try, agency_id: UUID, user_id: UUID | None, *, wrong_code: bool = False
+) -> None:
     """Count it and keep it: in that order, so that an entry that cannot be kept buys no tries."""
-    guarded = await _settled(front, lambda db: throttle.failed(db, tried, weight))
+
+    def count(db: Workspace) -> list[NoticeKind]:
+        guarded = throttle.failed(db, tried, throttle.WRONG_CODE if wrong_code else 1)
+        often = wrong_code and throttle.wrong_code(db, tried)
+        said = {NoticeKind.SIGN_IN_GUARDED: guarded, NoticeKind.SECOND_FACTOR_WRONG: often}
+        return [kind for kind, is_so in said.items() if is_so]
+
+    kinds = await _settled(front, count)
 
     def keep(db: Workspace) -> None:
         note_refusal(db, user_id)
-        if guarded and user_id is not None:
-            tell(db, [user_id], NoticeKind.SIGN_IN_GUARDED)
+        for kind in kinds:
+            tell(db, [user_id] if user_id else [], kind)
 
     await front.as_system(agency_id, keep)
 

@@ -27,6 +27,7 @@ from models.base import (
 )
 from models.errors import Conflict, NotFound, Unauthenticated
 from models.ledger.action import Action
+from models.notice import NoticeKind, tell
 from models.rows import Change, Insert, Query
 from models.vault.sealed import Sealed
 
@@ -118,13 +119,14 @@ class Identity(AgencyRecord, table=True):
 
     @classmethod
     def link(cls, db: "Workspace", issuer: str, subject: str) -> "Identity":
-        """The caller's account from here on. Conflict when it is somebody's, or she has too many."""
+        """The caller's account from here on; she is told. Conflict when it is somebody's, or she has too many."""
         tag = tag_of(db, issuer, subject)
         db.hold(tag)
         if db.all(sa.select(cls).where(_I.subject_tag == tag)) or len(cls.of(db, db.actor.id)) >= MOST:
             raise Conflict("identity-taken")
         made = db.create(cls, Action.IDENTITY_LINKED, user_id=db.actor.id, subject_tag=tag, linked_at=db.now)
         db.flush()
+        tell(db, [db.actor.id], NoticeKind.IDENTITY_LINKED, made.id)
         return made
 
     @classmethod

@@ -33,15 +33,19 @@ class NoticeKind(StrEnum):
     FACTOR_REMOVED = "factor_removed"
     FACTOR_RESET = "factor_reset"
     FACTOR_RESET_STARTED = "factor_reset_started"
+    IDENTITY_LINKED = "identity_linked"
     INVITATION_ACCEPTED = "invitation_accepted"
     INVITATION_UNSENT = "invitation_unsent"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind's name
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind's name
     PASSWORD_RESET_STARTED = "password_reset_started"  # noqa: S105 - a kind's name
+    RECOVERY_CODES_MADE = "recovery_codes_made"
     RECOVERY_CODE_USED = "recovery_code_used"
+    SECOND_FACTOR_WRONG = "second_factor_wrong"
+    SECTION_GIVEN = "section_given"
     SESSION_STOLEN = "session_stolen"
     SIGN_IN_GUARDED = "sign_in_guarded"
-    SECTION_GIVEN = "section_given"
+    SIGN_IN_NEW_DEVICE = "sign_in_new_device"
     STAFFING_ANSWERED = "staffing_answered"
     STAFFING_ASKED = "staffing_asked"
 

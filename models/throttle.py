@@ -30,6 +30,7 @@ FIRST_WAIT, LONGEST_WAIT = 30, 900  # seconds; each wait is twice the one before
 QUIET = timedelta(hours=1)  # without a failure, and waits begin at the first again
 SOURCE_MOST, SOURCE_WINDOW = 60, timedelta(minutes=15)  # failures of unknown devices from one network
 GUARDED = 100  # failures in a row at one account: then known devices and recovery codes only
+WRONG_CODES = 3  # in a week: then the person is told that somebody has her password
 WRONG_CODE = 10  # so many failures is a wrong code after the right password: somebody knows the password
 KEPT = timedelta(days=7)
 DEVICE_LIFE = timedelta(days=90)
@@ -38,7 +39,7 @@ PREFIX = "wpd_"
 
 
 class SignInThrottle(Record, table=True):
-    """The count of one bucket: an account from a network or a known device, a network, or an account."""
+    """The count of one bucket: an account from a network or a known device, a network, an account, or wrong codes."""
 
     __tablename__ = "sign_in_throttles"
     machinery: ClassVar[bool] = True
@@ -156,6 +157,17 @@ def failed(db: "Workspace", tried: Try, weight: int = 1) -> bool:
     return so_far < GUARDED <= so_far + weight
 
 
+def wrong_code(db: "Workspace", tried: Try) -> bool:
+    """The password was right and the second factor wrong. True when it has been so three times in a week; said once in
+    it. A sign-in that succeeds does not begin it anew: its owner's own would hide whoever else tries."""
+    bucket = db.vault.service.throttle_tag(b"codes", tried.account)
+    row = _locked(db, bucket)
+    over = db.now - row.began_at > KEPT
+    so_far, began_at = (0, db.now) if over else (row.failures, row.began_at)
+    _keep(db, bucket, Bucket(so_far + 1, 0, began_at, row.open_at))
+    return so_far + 1 == WRONG_CODES
+
+
 def undone(db: "Workspace", tried: Try) -> None:
     """Nothing was found out: it was no failure."""
     if tried.source is not None:
@@ -186,7 +198,8 @@ def succeeded(db: "Workspace", tried: Try, *, known: bool) -> str | None:
 
 def forget_account(db: "Workspace", account: bytes) -> None:
     """A new beginning for an account: nothing counted, no device known. In the platform's unit."""
-    db.change(_DROP, bucket=db.vault.service.throttle_tag(b"account", account))
+    for name in (b"account", b"codes"):
+        db.change(_DROP, bucket=db.vault.service.throttle_tag(name, account))
     db.change(_FORGET_DEVICES, account=account)
 
 
@@ -217,7 +230,7 @@ def _give_back_source(db: "Workspace", tried: Try) -> None:
 
 def _locked(db: "Workspace", bucket: bytes) -> Bucket:
     """The count, locked until the unit ends; begun if it is not there. Buckets are taken in one order: network, then
-    account and network, then account."""
+    account and network, then account, then its wrong codes."""
     row = {"bucket": bucket, "began_at": db.now, "open_at": db.now, "touched_at": db.now}
     for _ in range(5):  # somebody who got in may take the row away between the two
         db.insert(_ADD, [row])

@@ -113,6 +113,7 @@ async def create_recovery_codes(errand: Annotated[Errand, Can(Permission.FACTOR_
         factor.must_be_shown(db)
         if not factor.is_enrolled(db, db.actor.id):
             raise Conflict("no-second-factor")
+        tell(db, [db.actor.id], NoticeKind.RECOVERY_CODES_MADE)
         return recovery.renew(db, db.actor.id)
 
     return RecoveryCodesOut(recovery_codes=await errand.run(work))

@@ -64,6 +64,12 @@ async def docs(request: Request) -> Response:
     return FileResponse(STATIC / "docs.html", media_type="text/html")
 
 
+@router.get("/")
+async def home() -> Response:
+    """Where the mail about a notice leads, and whoever types the address."""
+    return FileResponse(STATIC / "home.html", media_type="text/html")
+
+
 @router.get("/setup")
 async def setup() -> Response:
     """Where the set-up link leads; its token stays behind the # and never reaches a log."""

@@ -12,7 +12,7 @@ from api.gate import Anyone, Can, Errand, Front
 from api.oidc import Person
 from api.shapes import In, Out
 from api.sign_in import SignedInOut, signed_in_out
-from models import factor
+from models import factor, odd_sign_in
 from models.access import Permission
 from models.errors import Conflict, DomainError, NotFound, Unauthenticated
 from models.identity import (
@@ -198,6 +198,7 @@ async def _open(front: Front, agency_id: UUID, provider: Provider, person: Perso
         identity.last_used_at = db.now
         db.record(Action.SESSION_OPENED, identity)
         db.flush()
+        odd_sign_in.with_provider(db, opened.session)
         return opened, bool(user.must_change_password)
 
     shown = f"{BY_PROVIDER}+{proof}" if proof else BY_PROVIDER

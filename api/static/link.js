@@ -7,11 +7,15 @@ const SPANISH = {
   welcome_intro:
     "Alguien de su trabajo le abrió una cuenta. El enlace sirve una sola vez, durante 72 horas. Si recarga esta página, abra " +
     "el enlace de nuevo.",
+  welcome_next:
+    "La primera vez configurará un segundo factor: tenga lista en el teléfono una aplicación de autenticación. Mejor en un " +
+    "teléfono del trabajo que en uno que revise otra persona.",
   reset_page: "Contraseña nueva",
   reset_heading: "Elija una contraseña nueva",
   reset_intro:
     "El enlace sirve una sola vez, durante 30 minutos. Después se cierran todas sus sesiones. Si recarga esta página, abra el " +
     "enlace de nuevo.",
+  reset_next: "Se pide su segundo factor como siempre.",
   no_token: "Esta página se abre con el enlace que usted recibió. Ábralo de nuevo o pida otro.",
   display_name: "Su nombre, tal como lo verán sus colegas",
   password: "Contraseña",

@@ -11,7 +11,17 @@ from tests.hostile.answers import LOG, Watch
 from tests.postgres import Urls
 
 ELSEWHERE = "https://elsewhere.example"
-PAGES = ("/docs", "/setup", "/problems/not-found", "/static/page.css", "/static/docs.js")
+PAGES = (
+    "/",
+    "/docs",
+    "/reset",
+    "/setup",
+    "/sso",
+    "/welcome",
+    "/problems/not-found",
+    "/static/page.css",
+    "/static/docs.js",
+)
 BARE = ("/health/live", "/health/ready", "/metrics", "/openapi.json", "/exit", "/nowhere", "/v1/me", "/v1/clients?x=1")
 
 

@@ -39,7 +39,7 @@ from models.notice import NoticeKind, tell
 from models.user import User
 from tests.api.contract import done, good
 from tests.cli.program import free_port
-from tests.conftest import service
+from tests.conftest import Api, service
 from tests.factories import behind
 from tests.links import age, await_, counted, invited, link_in, mails_in
 from tests.postgres import Urls
@@ -129,6 +129,14 @@ class TestWhatAMailSays:
         }  # fmt: skip
         assert re.fullmatch(r"<[0-9a-f]{32}@work\.example>", message["Message-ID"])
         assert len({written("a@b.example", SENDER, "l", "en")["Message-ID"] for _ in range(50)}) == 50
+
+    def test_nor_does_the_page_that_a_notice_leads_to(self, api: Api) -> None:
+        """It is there, in both languages, without a script; whoever reads the mailbox can open it too."""
+        page = api.get(None, "/")
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert not FORBIDDEN.search(page.text)
+        assert 'lang="es"' in page.text
+        assert "<script" not in page.text
 
     @pytest.mark.parametrize("to", ["a@b.example\r\nBcc: x@y.example", "a@b.example\nX: y"])
     def test_no_header_is_added(self, to: str) -> None:

@@ -153,7 +153,8 @@ class TestCompleting:
         problem(sign_in(api, "ben@harbor.example", PASSWORD), 401, "invalid-credentials")
         token = good(sign_in(api, "ben@harbor.example", NEW), 201)["access_token"]
         told = api.get(None, "/v1/notices", headers={"authorization": f"Bearer {token}"}).json()["data"]
-        assert [notice["kind"] for notice in told] == ["password_reset", "password_reset_started"]
+        kinds = ["sign_in_new_device", "password_reset", "password_reset_started"]
+        assert [notice["kind"] for notice in told] == kinds
         entry = next(e for e in reversed(api.world.entries()) if e["action"] == "password_reset.completed")
         assert {also["action"] for also in entry["also"]} >= {"user.password_changed", "session.revoked"}
 

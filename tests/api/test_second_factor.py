@@ -264,6 +264,7 @@ class TestSignIn:
         person = Person(api, sign_in(api, recovery_code=old[0]))
         fresh = good(person("POST", "/v1/me/recovery-codes"), 201)["recovery_codes"]
         assert not {*old} & {*fresh}
+        assert "recovery_codes_made" in _told(api, "ana")
         assert all(len(code.replace("-", "")) == 24 for code in fresh)
         problem(sign_in(api, recovery_code=old[1]), 401, "second-factor-wrong")
         good(sign_in(api, recovery_code=fresh[9]), 201)

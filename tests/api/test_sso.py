@@ -319,6 +319,15 @@ class TestLinking:
         problem(sso.api.post("ben", "/v1/me/identities/completion", sso.back(begun)), 409, "identity-taken")
         assert good(sso.api.get("ben", "/v1/me/identities"))["data"] == []
 
+    def test_she_is_told(self, sso: Sso):
+        """With the account's id, to unlink it; ben, who was refused it, is not."""
+        (row,) = good(sso.api.get("ana", "/v1/me/identities"))["data"]
+        (notice,) = good(sso.api.get("ana", "/v1/notices"))["data"]
+        assert (notice["kind"], notice["object_id"]) == ("identity_linked", row["id"])
+        begun = good(sso.api.post("ben", "/v1/me/identities"))
+        problem(sso.api.post("ben", "/v1/me/identities/completion", sso.back(begun)), 409, "identity-taken")
+        assert good(sso.api.get("ben", "/v1/notices"))["data"] == []
+
     def test_only_who_began_finishes(self, sso: Sso):
         """Ben's browser cannot finish what ana's began, nor a sign-in finish a link, nor a link a sign-in."""
         sso.provider.subject = "second"

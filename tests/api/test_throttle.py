@@ -293,7 +293,8 @@ class TestKnownDevices:
         with fresh(world) as api:
             right = {"password": PASSWORD, "totp_code": code_of(secret, 1)}
             problem(sign_in(api, **right), 429, "sign-in-guarded")
-            assert [one["kind"] for one in good(api.get("ana", "/v1/notices"))["data"]] == ["sign_in_guarded"]
+            told = [one["kind"] for one in good(api.get("ana", "/v1/notices"))["data"]]
+            assert told == ["sign_in_guarded", "second_factor_wrong"]
 
     def test_a_new_beginning_from_the_machine(self, world: World) -> None:
         """Whoever runs Waypost lets her begin anew: nothing counted, no device known."""
