@@ -19,7 +19,8 @@ from models.legal_hold import LegalHold
 from models.plan import Plan
 from models.release import Release
 from models.review import Review
-from models.rows import Query, Sight
+from models.rows import CLIENT, Query, Sight
+from models.staffing_request import StaffingRequest
 from models.wall import Wall
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ REFUSED = (Action.ACCESS_DENIED, Action.INTEGRITY_FAILED)
 _PLANS = Query(sa.select(columns(Plan).id), Sight.ONE_CLIENT)
 _NAMED = (Review, Assignment, Release, LegalHold, Wall, BreakGlassOpening)
 _OTHERS = tuple(Query(sa.select(columns(model).id), Sight.ONE_CLIENT) for model in _NAMED)
+_OTHERS += (Query(sa.select(columns(StaffingRequest).id).where(columns(StaffingRequest).client_id == CLIENT)),)
 PARTS = 0xFFFF  # a plan's sections and items carry its id, and their number in the last two bytes (models/checklist.py)
 AT_ONCE = 100
 

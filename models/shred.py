@@ -15,6 +15,7 @@ from models.conflict_check import ConflictCheck
 from models.engine import empty_log
 from models.idempotency import IdempotencyKey
 from models.ledger.action import Action
+from models.notice import Notice
 from models.rekey import rekey
 from models.rows import CLIENT, Change, Query
 from models.staffing_request import StaffingRequest
@@ -57,6 +58,11 @@ _FORGET_CHECKS = Change(
         sa.cast(columns(ConflictCheck).client_ids, sa.Text).contains(sa.bindparam("her", type_=sa.Text, required=True))
     )
 )
+#: Nobody is led to what is there no more.
+_FORGET_NOTICES = Change(
+    sa.delete(table_of(Notice)).where(columns(Notice).object_id.in_(sa.bindparam("ids", type_=ID, expanding=True)))
+)
+_REQUESTS = Query(sa.select(columns(StaffingRequest).id).where(columns(StaffingRequest).client_id == _OF_HER))
 _FORGET_REQUESTS = Change(sa.delete(table_of(StaffingRequest)).where(columns(StaffingRequest).client_id == _OF_HER))
 _FORGET_OPENINGS = Change(sa.delete(table_of(ClientOpening)).where(_O.subject_id == _OF_HER))
 #: An item of the template whose words were taken away shows the template's again.
@@ -101,8 +107,12 @@ def shred(db: "Workspace", client_id: UUID) -> Shredded:
             db.change(table.delete, client_id=client_id)
     counts = {table.name: len(rows) for table, rows in found if rows}
     counts["data_keys"] = db.change(_DROP_KEYS, client_id=client_id)
-    if forgotten := _forget_requests(db, [row.id for _, rows in found for row in rows if hasattr(row, "id")]):
+    with db.blindly():
+        gone = [row.id for row in db.rows(_REQUESTS, client_id=client_id)]
+    gone += [row.id for _, rows in found for row in rows if hasattr(row, "id")]
+    if forgotten := _forget(db, _FORGET, gone):
         counts["idempotency_keys"] = forgotten
+    _forget(db, _FORGET_NOTICES, gone)
     db.change(_FORGET_OPENINGS, client_id=client_id)
     db.change(_FORGET_CHECKS, her=str(client_id))
     db.change(_FORGET_REQUESTS, client_id=client_id)
@@ -140,7 +150,8 @@ def _clear_log(db: "Workspace") -> None:
     db.once_kept(lambda: empty_log(engine))
 
 
-def _forget_requests(db: "Workspace", ids: Sequence[Any]) -> int:
-    """Fingerprints of the requests that made these rows are keyed digests of what was written: they go too."""
+def _forget(db: "Workspace", change: Change, ids: Sequence[Any]) -> int:
+    """What leads to these rows goes too. Fingerprints of the requests that made them are keyed digests of what was
+    written."""
     parts = [ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE)]
-    return sum(db.change(_FORGET, ids=part) for part in parts)
+    return sum(db.change(change, ids=part) for part in parts)

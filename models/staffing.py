@@ -119,6 +119,7 @@ def accept(db: "Workspace", ask_id: UUID, user_id: UUID | None) -> Any:
     to_id = user_id or row.user_id
     if to_id is None:
         raise Invalid(Fault("/user_id", "nobody-named", "Say who takes over or covers."))
+    must_work_here(db, to_id, "/user_id")
     if row.client_id is None:
         staffing_request.answer(db, row, yes=True)
         Cover.begin(db, row.asked_by_id, to_id, max(row.starts_at, db.now), row.ends_at)

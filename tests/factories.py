@@ -546,9 +546,10 @@ def _covered(scene: Scene) -> None:
 
 
 def _nothing_asked(scene: Scene) -> None:
-    """Whatever was asked for before has been taken back."""
-    for row in scene.made(scene.api.get(scene.who, "/v1/staffing-requests?open=true"))["data"]:
-        scene.made(scene.api.delete(scene.who, f"/v1/staffing-requests/{row['id']}"))
+    """What was asked for before has been taken back: covers, and that the scene's client be handed over."""
+    for row in scene.made(scene.api.get(scene.who, "/v1/staffing-requests?open=true&limit=200"))["data"]:
+        if row["client_id"] in (None, scene.ids["client_id"]):
+            scene.made(scene.api.delete(scene.who, f"/v1/staffing-requests/{row['id']}"))
 
 
 def _asked_for(scene: Scene) -> None:
@@ -556,6 +557,10 @@ def _asked_for(scene: Scene) -> None:
     _nothing_asked(scene)
     made = scene.api.post(scene.who, f"/v1/clients/{scene.ids['client_id']}/handover-requests", {})
     scene.ids["ask_id"] = scene.made(made)["id"]
+
+
+def _to_sol(scene: Scene) -> dict[str, Any]:
+    return {"user_id": str(scene.api.world.people["sol"].actor.id)}
 
 
 def _by_ben(scene: Scene) -> dict[str, Any]:
@@ -852,7 +857,7 @@ RECIPES: dict[str, Recipe] = {
     "PUT /v1/walls/{wall_id}/approval": Recipe(before=lambda s: _walled(s, standing=False), who="ada"),
     "PUT /v1/walls/{wall_id}/lifting": Recipe(before=_walled, who="sol"),
     "PUT /v1/walls/{wall_id}/lifting/approval": Recipe(before=lambda s: _walled(s, lifting=True), who="ada"),
-    "POST /v1/clients/{client_id}/handover-requests": Recipe(lambda s: {"user_id": None}, _nothing_asked),
+    "POST /v1/clients/{client_id}/handover-requests": Recipe(_to_sol, _nothing_asked),
     "POST /v1/cover-requests": Recipe(lambda s: {"ends_at": soon(14)}, _nothing_asked),
     "GET /v1/staffing-requests": Recipe(who="sol"),
     "GET /v1/staffing-requests/{ask_id}": Recipe(before=_asked_for, who="sol"),

@@ -119,6 +119,7 @@ class TestHandover:
         proposal = good(api.post("sol", f"/v1/clients/{one}/destruction", asked), 201)["id"]
         good(api.put("ada", f"/v1/destructions/{proposal}/approval"))
         same_refusal(*(api.get(who, f"{HOME}/{request}") for who in ("ana", "sol", "ada")))
+        assert told(api, "sol") == [], "nobody is led to what is there no more"
 
 
 class TestCover:
