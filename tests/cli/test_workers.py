@@ -148,12 +148,14 @@ class TestOneTruth:
                 for line in lines:
                     assert line.post("/v1/clients", json={"alias": "Wren"}).status_code == status, (turn, roles)
 
-    def test_assignment(self, two: Service) -> None:
+    def test_assignment(self, two: Service, world: World) -> None:
         """A client opened at one process is there at the other; her assignment ended there, she is unknown here."""
         with at_each(two) as (here, there), at_each(two, "sol") as (one, another):
             client = here.post("/v1/clients", json={"alias": "Wren"}).json()["id"]
             assert there.get(f"/v1/clients/{client}").status_code == 200
             held = one.get(f"/v1/clients/{client}/assignments").json()["data"]
+            also = {"user_id": str(world.people["ben"].actor.id)}  # somebody has to work with her
+            assert one.post(f"/v1/clients/{client}/assignments", json=also).status_code == 201
             assert another.delete(f"/v1/assignments/{held[0]['id']}").status_code == 204
             assert [c.get(f"/v1/clients/{client}").status_code for c in (here, there)] == [404, 404]
 
