@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,29 @@ class TestFile:
         monkeypatch.setattr(keys_of, "LOOK_AGAIN", -1.0)
         with pytest.raises(KeyError):
             one.token_key(old)
+
+    def test_a_key_that_ran_out_does_not_come_back(self, pair: tuple[ServiceKeys, ServiceKeys]) -> None:
+        """The next rotation drops it from the file: what is in it without a mark would be good for ever."""
+        one, _ = pair
+        old = one.token_kid
+        one.rotate_tokens()
+        content = json.loads(one.path.read_text())
+        long_ago = datetime.now(UTC) - keys_of.RETIRED_FOR - timedelta(seconds=1)
+        content["tokens"]["retired"][old] = long_ago.isoformat(timespec="seconds")
+        one.path.write_text(json.dumps(content))
+        one.rotate_tokens()
+        assert old not in one.path.read_text()
+        with pytest.raises(KeyError):
+            one.token_key(old)
+
+    def test_after_an_urgent_rotation_no_key_of_before_is_left(self, pair: tuple[ServiceKeys, ServiceKeys]) -> None:
+        """Neither the one that signed, nor the next, nor one retired a moment ago."""
+        one, _ = pair
+        one.rotate_tokens()
+        before = set(one.token_keys)
+        assert len(before) == 3
+        one.rotate_tokens(urgent=True)
+        assert not before & set(json.loads(one.path.read_text())["tokens"]["keys"])
 
     def test_a_broken_file_changes_nothing_in_a_running_process(self, pair: tuple[ServiceKeys, ServiceKeys]) -> None:
         """It goes on with what it knew; a new process refuses to start."""
