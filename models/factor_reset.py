@@ -11,6 +11,7 @@ from models.base import ID, INSTANT, AgencyRecord, columns, id_field, instant_fi
 from models.errors import Conflict
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
+from models.paging import newest_first, page
 from models.rows import Query
 from models.session import end_sessions
 from models.user import User
@@ -123,11 +124,7 @@ _OPEN = Query(
 
 def resets(db: "Workspace", most: int, before: tuple[datetime, UUID], *, closed_too: bool) -> list[FactorReset]:
     """Resets, newest first, at most `most`, those older than `before`; open ones, or all."""
-    found = sa.select(FactorReset).where(sa.tuple_(_R.started_at, _R.id) < sa.tuple_(*_instant_and_id(before)))
+    found = newest_first(sa.select(FactorReset), _R.started_at, _R.id)
     if not closed_too:
         found = found.where(_R.approved_at.is_(None), _R.withdrawn_at.is_(None), _R.expires_at > db.now)
-    return db.all(found.order_by(_R.started_at.desc(), _R.id.desc()).limit(most))
-
-
-def _instant_and_id(before: tuple[datetime, UUID]) -> tuple[Any, Any]:
-    return sa.literal(before[0], INSTANT), sa.literal(before[1], ID)
+    return db.all(found.params(**page(most, before)))

@@ -21,6 +21,7 @@ from models.base import (
 from models.client import lock_named
 from models.errors import Conflict
 from models.ledger.action import Action
+from models.paging import newest_first, page
 from models.rows import Change, Insert, Query, Sight
 from models.vault.sealed import Sealed
 
@@ -91,9 +92,6 @@ _L = columns(LegalHold)
 _ADD = Insert(LegalHold)
 _HOLD_ID = sa.bindparam("hold_id", type_=ID, required=True)
 _PLAIN = (_L.id, _L.client_id, _L.placed_at, _L.placed_by_id, _L.lifted_at, _L.lifted_by_id)
-_AFTER = sa.tuple_(
-    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
-)
 _LIFT = Change(
     sa.update(table_of(LegalHold))
     .where(_L.id == _HOLD_ID, _L.lifted_at.is_(None))
@@ -117,11 +115,13 @@ def _queries(statement: Any) -> dict[bool, Query]:
 _PLACE = _queries(sa.select(*_PLAIN).where(_L.id == _HOLD_ID))
 _WHOLE = _queries(sa.select(*_PLAIN, _L.reason_sealed, _L.reference_sealed).where(_L.id == _HOLD_ID))
 _LIST = _queries(
-    sa.select(*_PLAIN)
-    .where(sa.tuple_(_L.placed_at, _L.id) < _AFTER)
-    .where(sa.or_(_L.lifted_at.is_(None), sa.bindparam("lifted_too", type_=sa.Boolean, required=True)))
-    .order_by(_L.placed_at.desc(), _L.id.desc())
-    .limit(sa.bindparam("most", type_=sa.Integer, required=True))
+    newest_first(
+        sa.select(*_PLAIN).where(
+            sa.or_(_L.lifted_at.is_(None), sa.bindparam("lifted_too", type_=sa.Boolean, required=True))
+        ),
+        _L.placed_at,
+        _L.id,
+    )
 )
 _STANDING = Query(
     sa.select(_L.id).where(_L.client_id == sa.bindparam("client_id", type_=ID), _L.lifted_at.is_(None)).limit(1)
@@ -141,8 +141,7 @@ def read(db: "Workspace", hold_id: UUID) -> Any:
 
 def holds(db: "Workspace", most: int, before: tuple[datetime, UUID], *, lifted_too: bool) -> list[Any]:
     """Holds without their words, newest first, at most `most`, those older than `before`."""
-    query = _LIST[db.reach is not Reach.NONE]
-    return db.rows(query, most=most, after_at=before[0], after_id=before[1], lifted_too=lifted_too)
+    return db.rows(_LIST[db.reach is not Reach.NONE], lifted_too=lifted_too, **page(most, before))
 
 
 def must_not_stand(db: "Workspace", client_id: UUID) -> None:

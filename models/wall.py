@@ -24,6 +24,7 @@ from models.base import (
 from models.client import lock_named
 from models.errors import Conflict
 from models.ledger.action import Action
+from models.paging import newest_first, page
 from models.rows import Change, Insert, Query, Sight
 from models.user import must_be_here
 from models.vault.sealed import Sealed
@@ -226,9 +227,6 @@ _LIVE = Query(
     )
 )
 _ABOUT = Query(sa.select(_W.id).where(_W.user_id == sa.bindparam("whom", type_=ID, required=True)))
-_AFTER = sa.tuple_(
-    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
-)
 _STATES = {
     WallState.PROPOSED: sa.and_(_W.set_at.is_(None), _W.withdrawn_at.is_(None)),
     WallState.STANDING: _STANDS,
@@ -246,10 +244,7 @@ _PLACE = _queries(sa.select(*_PLAIN).where(_W.id == _WALL_ID))
 _WHOLE = _queries(sa.select(*_PLAIN, _W.reason_sealed).where(_W.id == _WALL_ID))
 _LISTS = {
     wanted: _queries(
-        sa.select(*_PLAIN)
-        .where(sa.tuple_(_W.proposed_at, _W.id) < _AFTER, *(() if wanted is None else (_STATES[wanted],)))
-        .order_by(_W.proposed_at.desc(), _W.id.desc())
-        .limit(sa.bindparam("most", type_=sa.Integer, required=True))
+        newest_first(sa.select(*_PLAIN).where(*(() if wanted is None else (_STATES[wanted],))), _W.proposed_at, _W.id)
     )
     for wanted in (None, *WallState)
 }
@@ -264,8 +259,7 @@ def read(db: "Workspace", wall_id: UUID) -> Any:
 
 def walls(db: "Workspace", state: WallState | None, most: int, before: tuple[datetime, UUID]) -> Sequence[Any]:
     """Walls without their reasons, newest first, at most `most`, those older than `before`; of one state if wanted."""
-    query = _LISTS[state][db.reach is not Reach.NONE]
-    return db.rows(query, most=most, after_at=before[0], after_id=before[1])
+    return db.rows(_LISTS[state][db.reach is not Reach.NONE], **page(most, before))
 
 
 def about(db: "Workspace", user_id: UUID) -> set[str]:
