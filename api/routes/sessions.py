@@ -40,6 +40,13 @@ class RefreshIn(In):
     refresh_token: Secret
 
 
+class ProofIn(In):
+    """A code of the authenticator app, or a recovery code."""
+
+    totp_code: Code | None = None
+    recovery_code: Secret | None = None
+
+
 class SessionsOut(Out):
     """A person's living sessions, newest first (at most 10)."""
 
@@ -76,13 +83,6 @@ async def refresh_session(body: RefreshIn, front: Annotated[Front, Anyone()]) ->
 
     opened, must_change = await front.as_system(agency_id, rotate)
     return signed_in_out(front, opened, must_change=must_change)
-
-
-class ProofIn(In):
-    """A code of the authenticator app, or a recovery code."""
-
-    totp_code: Code | None = None
-    recovery_code: Secret | None = None
 
 
 @router.put("/current/second-factor", summary="Show my second factor again")
