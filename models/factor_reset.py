@@ -94,22 +94,6 @@ class FactorReset(AgencyRecord, table=True):
             raise Conflict("factor-reset-closed")
 
 
-def close_open(db: "Workspace", user_id: UUID) -> None:
-    """Her factor changed in another way: what was asked for before that must not take the new one away."""
-    for row in db.rows(_OPEN, user_id=user_id, at=db.now):
-        db.claim(FactorReset, row.id).withdraw(db)
-
-
-def reset_from_the_machine(db: "Workspace", user_id: UUID) -> bool:
-    """The same at once, by whoever runs the installation: for an agency with one admin. Whether there was a factor."""
-    gone = factor.remove(db, user_id, Action.FACTOR_RESET)
-    close_open(db, user_id)
-    end_sessions(db, user_id)
-    if gone:
-        tell(db, [user_id], NoticeKind.FACTOR_RESET)
-    return gone
-
-
 _R = columns(FactorReset)
 _USER: Any = sa.bindparam("user_id", type_=ID, required=True)
 _OPEN = Query(
@@ -120,6 +104,23 @@ _OPEN = Query(
         _R.expires_at > sa.bindparam("at", type_=INSTANT, required=True),
     )
 )
+
+
+def close_open(db: "Workspace", user_id: UUID) -> None:
+    """Her factor changed in another way: what was asked for before that must not take the new one away."""
+    for row in db.rows(_OPEN, user_id=user_id, at=db.now):
+        db.claim(FactorReset, row.id).withdraw(db)
+
+
+def reset_from_the_machine(db: "Workspace", user_id: UUID) -> bool:
+    """Take a factor away at once, by whoever runs the installation: for an agency with one admin. Returns whether there
+    was one."""
+    gone = factor.remove(db, user_id, Action.FACTOR_RESET)
+    close_open(db, user_id)
+    end_sessions(db, user_id)
+    if gone:
+        tell(db, [user_id], NoticeKind.FACTOR_RESET)
+    return gone
 
 
 def resets(db: "Workspace", most: int, before: tuple[datetime, UUID], *, closed_too: bool) -> list[FactorReset]:
