@@ -45,8 +45,7 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
     },
     N.FACTOR_RESET: {
         "en": "Your second factor was reset and you were signed out everywhere. If you did not ask for it, tell "
-        "another "
-        "admin now.",
+        "another admin now.",
         "es": "Se restableció su segundo factor y se cerraron todas sus sesiones. Si no lo pidió, avise ahora a otra "
         "persona que administre.",
     },
@@ -54,12 +53,11 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "en": "An admin started a reset of your second factor. If you did not ask for it, stop it, and tell another "
         "admin.",
         "es": "Quien administra inició el restablecimiento de su segundo factor. Si no lo pidió, deténgalo y avise a "
-        "otra "
-        "persona que administre.",
+        "otra persona que administre.",
     },
     N.IDENTITY_LINKED: {
-        "en": "An account at your organization's identity provider was linked: whoever has it signs in as you. If that "
-        "was not you, unlink it and tell an admin now.",
+        "en": "An account at your organization's identity provider was linked: whoever has it signs in as you. If "
+        "that was not you, unlink it and tell an admin now.",
         "es": "Se vinculó una cuenta del proveedor de identidad de su organización: quien la tenga entra como usted. "
         "Si no fue usted, desvincúlela y avise ahora a quien administra.",
     },
@@ -76,10 +74,10 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "es": "Se cambió su contraseña. Si no fue usted, avise ahora a quien administra.",
     },
     N.PASSWORD_RESET: {
-        "en": "Your password was set anew with a reset link, and you were signed out everywhere. "
-        "If that was not you, tell an admin now.",
-        "es": "Su contraseña se cambió con un enlace de restablecimiento y se cerraron todas sus sesiones. "
-        "Si no fue usted, avise ahora a quien administra.",
+        "en": "Your password was set anew with a reset link, and you were signed out everywhere. If that was not you, "
+        "tell an admin now.",
+        "es": "Su contraseña se cambió con un enlace de restablecimiento y se cerraron todas sus sesiones. Si no fue "
+        "usted, avise ahora a quien administra.",
     },
     N.PASSWORD_RESET_STARTED: {
         "en": "An admin started a password reset for you. If you did not ask for it, tell another admin now.",
@@ -89,8 +87,8 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
     N.RECOVERY_CODES_MADE: {
         "en": "New recovery codes were made for your sign-in; the old ones work no more. If that was not you, make "
         "others and tell an admin now.",
-        "es": "Se crearon códigos de recuperación nuevos para su acceso; los anteriores ya no sirven. Si no fue usted, "
-        "cree otros y avise ahora a quien administra.",
+        "es": "Se crearon códigos de recuperación nuevos para su acceso; los anteriores ya no sirven. Si no fue "
+        "usted, cree otros y avise ahora a quien administra.",
     },
     N.RECOVERY_CODE_USED: {
         "en": "Somebody signed in as you with a recovery code. If that was not you, tell an admin now.",
@@ -103,30 +101,27 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "es": "Alguien dio su contraseña y luego un código incorrecto, varias veces. Si no fue usted, cambie ahora su "
         "contraseña y avise a quien administra.",
     },
+    N.SECTION_GIVEN: {
+        "en": "You were given steps to help with.",
+        "es": "Le asignaron pasos en los que ayudar.",
+    },
     N.SESSION_STOLEN: {
         "en": "A sign-in of yours was ended because an old token of it was used again: somebody may have copied it. "
         "Sign in anew, and change your password if you do not know why.",
         "es": "Se cerró una de sus sesiones porque se usó otra vez una clave vieja de ella: alguien pudo haberla "
-        "copiado. "
-        "Entre de nuevo y, si no sabe por qué ocurrió, cambie su contraseña.",
+        "copiado. Entre de nuevo y, si no sabe por qué ocurrió, cambie su contraseña.",
     },
     N.SIGN_IN_GUARDED: {
         "en": "There were very many failed tries to sign in as you. Until you sign in, only devices you used before "
-        "and "
-        "recovery codes are let in. If you did not try yourself, change your password.",
+        "and recovery codes are let in. If you did not try yourself, change your password.",
         "es": "Hubo muchísimos intentos fallidos de entrar en su cuenta. Hasta que usted entre, solo se admiten "
-        "equipos "
-        "que ya usó y códigos de recuperación. Si no fue usted, cambie su contraseña.",
+        "equipos que ya usó y códigos de recuperación. Si no fue usted, cambie su contraseña.",
     },
     N.SIGN_IN_NEW_DEVICE: {
         "en": "Somebody signed in as you from a device that was not used before. If that was not you, end that "
         "session, change your password and tell an admin now.",
         "es": "Alguien entró en su cuenta desde un equipo que no se había usado antes. Si no fue usted, cierre esa "
         "sesión, cambie su contraseña y avise ahora a quien administra.",
-    },
-    N.SECTION_GIVEN: {
-        "en": "You were given steps to help with.",
-        "es": "Le asignaron pasos en los que ayudar.",
     },
     N.STAFFING_ANSWERED: {
         "en": "A request of yours for a handover or a cover was answered.",

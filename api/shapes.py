@@ -191,6 +191,10 @@ Language = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"), Field(examples=["en"])
 ]
 Interval = Annotated[str, StringConstraints(pattern=r"^P[1-9][0-9]{0,2}[DW]$"), Field(examples=["P8W"])]
+#: What proves who somebody is, as it was typed or kept: a password, a recovery code, a token of ours.
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+#: What stands behind the # of a link.
+LinkToken = Annotated[str, StringConstraints(min_length=20, max_length=100)]
 #: What an authenticator app shows.
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{3} ?[0-9]{3}$"), Field(examples=["492039"])]
 Email = Annotated[

@@ -99,8 +99,8 @@ class SignedIn:
 
 
 async def sign_in(front: Front, shown: Shown) -> SignedIn:
-    """Raises Unauthenticated, Spent; the first with one answer and one time for an unknown address,
-    a wrong password and a suspended person."""
+    """Raises Spent, and Unauthenticated: one answer and one time for an unknown address, a wrong password and a
+    suspended person."""
     service = front.passwords.service
     account = service.email_tag(shown.email)
     device = throttle.device_of(service, account, shown.device_token)

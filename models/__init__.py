@@ -1,12 +1,13 @@
 """The domain: tables, rules, words. It knows nothing of HTTP or of the environment.
 
-Machinery, read once, in this order: errors, access, vault, sight, rows, base, kept, ledger, orm, watch, workspace,
-engine, database.
-Words: content. Nouns, one file each: agency, integration, user, session, identity, invitation and password_reset (with
-links, mail, letters), jurisdiction, template, library, client, checklist, review, plan, assignment, cover, namesakes,
-overseers, conflict_check, break_glass, volunteer, wall, team, staffing, caseload, hidden, history, released, search
-(with names, search_index), legal_hold, notice, release, rekey, shred, destruction, factor (with recovery),
-factor_reset; and three that serve the front door: idempotency, setup, throttle. Above them all: backup.
+Machinery, read once, in this order: errors, access, connections, vault, base, sight, vouch, rows, paging, kept, ledger,
+orm, watch, workspace, engine, database.
+Words: content. Nouns, one file each: agency, integration (with spelling, admission), user, session, odd_sign_in,
+identity, invitation and password_reset (with links, mail, post, letters), jurisdiction, template, library, client,
+checklist, review, plan, assignment, cover (with cover_clock), namesakes, overseers, conflict_check, break_glass,
+volunteer, wall, team, staffing, staffing_request, caseload, hidden, history, released, search (with names,
+search_index), legal_hold, notice, release, rekey, shred, destruction, factor (with recovery), factor_reset; and three
+that serve the front door: idempotency, setup, throttle. Above them all: backup.
 Importing this package makes every table known.
 """
 

@@ -34,6 +34,7 @@ from models.ledger.action import Action
 from models.namesakes import Namesakes
 from models.notice import NoticeKind, tell, untold
 from models.overseers import admins_of, supervisors_of, workers_of
+from models.paging import newest_first, page
 from models.rows import ACTOR, Change, Insert, Query, Sight
 from models.user import User
 from models.vault.sealed import Sealed
@@ -245,14 +246,10 @@ _PLAIN = tuple(c for c in _G if c.name not in ("agency_id", "explanation_sealed"
 _ONE = sa.select(*_PLAIN, _G.explanation_sealed).where(_G.id == _GLASS_ID)
 _BARE = sa.select(*_PLAIN).where(_G.id == _GLASS_ID)
 _SAID = sa.select(_R.id, _R.note_sealed).where(_R.id == _GLASS_ID)
-_BEFORE = sa.tuple_(
-    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
-)
 
 
 def _page(*where: Any) -> Any:
-    newest = sa.select(*_PLAIN).where(sa.tuple_(_G.opened_at, _G.id) < _BEFORE, *where)
-    return newest.order_by(_G.opened_at.desc(), _G.id.desc()).limit(sa.bindparam("most", required=True))
+    return newest_first(sa.select(*_PLAIN).where(*where), _G.opened_at, _G.id)
 
 
 def _by_eyes(make: Any) -> dict[str, Query]:
@@ -306,7 +303,7 @@ def glasses(db: "Workspace", most: int, before: tuple[datetime, UUID], *, to_rev
     """Those the caller may know of, newest first, at most `most`, those older than `before`, without their words: only
     those nobody reviewed, and only her own, if so wanted."""
     eyes = "own" if mine else _eyes(db)
-    return db.rows((_TO_REVIEW if to_review else _ALL)[eyes], most=most, after_at=before[0], after_id=before[1])
+    return db.rows((_TO_REVIEW if to_review else _ALL)[eyes], **page(most, before))
 
 
 def shut(db: "Workspace", client_id: UUID, user_id: UUID) -> None:

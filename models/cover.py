@@ -20,6 +20,7 @@ from models.base import ID, INSTANT, AgencyRecord, columns, id_field, instant_fi
 from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
+from models.paging import newest_first, page
 from models.rows import Change, Insert, Query
 from models.user import must_be_here, must_work_here
 
@@ -102,15 +103,7 @@ _LIVE = Query(
         _C.ends_at > sa.bindparam("at", type_=INSTANT, required=True),
     )
 )
-_AFTER = sa.tuple_(
-    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
-)
-_LIST = (
-    sa.select(*_PLAIN)
-    .where(sa.tuple_(_C.starts_at, _C.id) < _AFTER)
-    .order_by(_C.starts_at.desc(), _C.id.desc())
-    .limit(sa.bindparam("most", type_=sa.Integer, required=True))
-)
+_LIST = newest_first(sa.select(*_PLAIN), _C.starts_at, _C.id)
 _OWN = sa.bindparam("own", type_=ID, required=True)
 _ALL, _MINE = Query(_LIST), Query(_LIST.where(sa.or_(_C.absent_id == _OWN, _C.by_id == _OWN)))
 
@@ -126,7 +119,7 @@ def read(db: "Workspace", cover_id: UUID) -> Any:
 def covers(db: "Workspace", most: int, before: tuple[datetime, UUID]) -> list[Any]:
     """Covers, the latest to begin first, at most `most`, those behind `before`; of an advocate those she has to do
     with."""
-    asked = {"most": most, "after_at": before[0], "after_id": before[1]}
+    asked = page(most, before)
     return db.rows(_ALL, **asked) if _sees_all(db) else db.rows(_MINE, own=db.actor.id, **asked)
 
 

@@ -12,7 +12,6 @@ from sqlmodel import Field
 from models import agency, legal_hold, release
 from models.base import (
     ID,
-    INSTANT,
     JSON,
     AgencyRecord,
     choice,
@@ -25,6 +24,7 @@ from models.engine import empty_log
 from models.errors import Conflict, NotFound
 from models.ledger.action import Action
 from models.ledger.book import LedgerEntry
+from models.paging import newest_first, page
 from models.rows import Insert, Query
 from models.shred import purge, shred
 
@@ -173,11 +173,10 @@ def destructions(
 ) -> list[Destruction]:
     """Proposals and certificates, newest first, at most `most`, those older than `before`; of some states by the clock
     only when any is named."""
-    at, row_id = sa.literal(before[0], INSTANT), sa.literal(before[1], ID)
-    found: Any = sa.select(Destruction).where(sa.tuple_(_D.proposed_at, _D.id) < sa.tuple_(at, row_id))
+    found = newest_first(sa.select(Destruction), _D.proposed_at, _D.id)
     if states:
         found = found.where(sa.or_(*(_in_state(state, db.now) for state in states)))
-    return db.all(found.order_by(_D.proposed_at.desc(), _D.id.desc()).limit(most))
+    return db.all(found.params(**page(most, before)))
 
 
 def keep_log_empty(db: "Workspace") -> int:

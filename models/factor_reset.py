@@ -11,6 +11,7 @@ from models.base import ID, INSTANT, AgencyRecord, columns, id_field, instant_fi
 from models.errors import Conflict
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
+from models.paging import newest_first, page
 from models.rows import Query
 from models.session import end_sessions
 from models.user import User
@@ -93,22 +94,6 @@ class FactorReset(AgencyRecord, table=True):
             raise Conflict("factor-reset-closed")
 
 
-def close_open(db: "Workspace", user_id: UUID) -> None:
-    """Her factor changed in another way: what was asked for before that must not take the new one away."""
-    for row in db.rows(_OPEN, user_id=user_id, at=db.now):
-        db.claim(FactorReset, row.id).withdraw(db)
-
-
-def reset_from_the_machine(db: "Workspace", user_id: UUID) -> bool:
-    """The same at once, by whoever runs the installation: for an agency with one admin. Whether there was a factor."""
-    gone = factor.remove(db, user_id, Action.FACTOR_RESET)
-    close_open(db, user_id)
-    end_sessions(db, user_id)
-    if gone:
-        tell(db, [user_id], NoticeKind.FACTOR_RESET)
-    return gone
-
-
 _R = columns(FactorReset)
 _USER: Any = sa.bindparam("user_id", type_=ID, required=True)
 _OPEN = Query(
@@ -121,13 +106,26 @@ _OPEN = Query(
 )
 
 
+def close_open(db: "Workspace", user_id: UUID) -> None:
+    """Her factor changed in another way: what was asked for before that must not take the new one away."""
+    for row in db.rows(_OPEN, user_id=user_id, at=db.now):
+        db.claim(FactorReset, row.id).withdraw(db)
+
+
+def reset_from_the_machine(db: "Workspace", user_id: UUID) -> bool:
+    """Take a factor away at once, by whoever runs the installation: for an agency with one admin. Returns whether there
+    was one."""
+    gone = factor.remove(db, user_id, Action.FACTOR_RESET)
+    close_open(db, user_id)
+    end_sessions(db, user_id)
+    if gone:
+        tell(db, [user_id], NoticeKind.FACTOR_RESET)
+    return gone
+
+
 def resets(db: "Workspace", most: int, before: tuple[datetime, UUID], *, closed_too: bool) -> list[FactorReset]:
     """Resets, newest first, at most `most`, those older than `before`; open ones, or all."""
-    found = sa.select(FactorReset).where(sa.tuple_(_R.started_at, _R.id) < sa.tuple_(*_instant_and_id(before)))
+    found = newest_first(sa.select(FactorReset), _R.started_at, _R.id)
     if not closed_too:
         found = found.where(_R.approved_at.is_(None), _R.withdrawn_at.is_(None), _R.expires_at > db.now)
-    return db.all(found.order_by(_R.started_at.desc(), _R.id.desc()).limit(most))
-
-
-def _instant_and_id(before: tuple[datetime, UUID]) -> tuple[Any, Any]:
-    return sa.literal(before[0], INSTANT), sa.literal(before[1], ID)
+    return db.all(found.params(**page(most, before)))

@@ -11,15 +11,14 @@ from models import wall
 from models.access import Reach
 from models.base import ID, columns
 from models.client import Client
-from models.rows import Query, Sight
+from models.rows import ByReach
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
 
 AT_ONCE = 200  # entries looked at together
 _C = columns(Client)
-_AMONG = sa.select(_C.id).where(_C.id.in_(sa.bindparam("ids", expanding=True, type_=ID)))
-_SEEN, _NAMED = Query(_AMONG), Query(_AMONG, Sight.NAMED)
+_AMONG = ByReach(sa.select(_C.id).where(_C.id.in_(sa.bindparam("ids", expanding=True, type_=ID))))
 
 
 def hidden(db: "Workspace", clients: Iterable[UUID]) -> set[UUID]:
@@ -29,8 +28,8 @@ def hidden(db: "Workspace", clients: Iterable[UUID]) -> set[UUID]:
     if not asked or db.reach is Reach.EVERYTHING:
         return set()
     with db.blindly():
-        here = {row.id for row in db.rows(_SEEN, ids=asked)}
-    return here - {row.id for row in db.rows(_NAMED if db.reach is Reach.NONE else _SEEN, ids=asked)}
+        here = {row.id for row in db.rows(_AMONG.of(db), ids=asked)}
+    return here - {row.id for row in db.rows(_AMONG.of(db), ids=asked)}
 
 
 def shown(db: "Workspace", entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

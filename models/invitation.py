@@ -17,6 +17,7 @@ from models.errors import Conflict, NotFound, Unauthenticated
 from models.ledger.action import Action
 from models.mail import MailKind, queue
 from models.notice import NoticeKind, tell
+from models.paging import newest_first, page
 from models.rows import Change, Query
 from models.user import User, UserStatus, find_credentials, grantable, joined, must_be_grantable, roles_of
 from models.vault.sealed import Sealed
@@ -212,9 +213,7 @@ def revoke_all(db: "Workspace") -> None:
 
 def invitations_of(db: "Workspace", most: int, before: tuple[datetime, UUID]) -> list[Invitation]:
     """The agency's invitations before a moment, newest first, at most so many."""
-    edge = sa.tuple_(sa.literal(before[0], INSTANT), sa.literal(before[1], ID))
-    newest = sa.select(Invitation).where(sa.tuple_(_I.created_at, _I.id) < edge)
-    return db.all(newest.order_by(_I.created_at.desc(), _I.id.desc()).limit(most))
+    return db.all(newest_first(sa.select(Invitation), _I.created_at, _I.id).params(**page(most, before)))
 
 
 def find_to_send(db: "Workspace", invitation_id: UUID) -> Invitation | None:

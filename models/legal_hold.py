@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from models.access import Reach
 from models.base import (
     ID,
     INSTANT,
@@ -21,13 +20,12 @@ from models.base import (
 from models.client import lock_named
 from models.errors import Conflict
 from models.ledger.action import Action
-from models.rows import Change, Insert, Query, Sight
+from models.paging import newest_first, page
+from models.rows import ByReach, Change, Insert, Query
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
-
-WORDS_LOST = "Restored from the ledger; its words were lost with the data."
 
 
 class LegalHold(ClientRecord, table=True):
@@ -74,9 +72,9 @@ class LegalHold(ClientRecord, table=True):
             db.note(Action.LEGAL_HOLD_LIFTED, "legal_holds", [hold_id], hold.client_id)
 
     @classmethod
-    def place_again(cls, db: "Workspace", hold_id: UUID, client_id: UUID, at: datetime, by: UUID) -> None:
+    def place_again(cls, db: "Workspace", hold_id: UUID, client_id: UUID, reason: str, at: datetime, by: UUID) -> None:
         """Older data were restored that do not know a hold which the ledger knows to stand, placed at `at` by `by`."""
-        row = {"id": hold_id, "client_id": client_id, "reason": WORDS_LOST, "placed_at": at, "placed_by_id": by}
+        row = {"id": hold_id, "client_id": client_id, "reason": reason, "placed_at": at, "placed_by_id": by}
         db.create_many(_ADD, Action.LEGAL_HOLD_PLACED, [row])
 
     @classmethod
@@ -91,9 +89,6 @@ _L = columns(LegalHold)
 _ADD = Insert(LegalHold)
 _HOLD_ID = sa.bindparam("hold_id", type_=ID, required=True)
 _PLAIN = (_L.id, _L.client_id, _L.placed_at, _L.placed_by_id, _L.lifted_at, _L.lifted_by_id)
-_AFTER = sa.tuple_(
-    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
-)
 _LIFT = Change(
     sa.update(table_of(LegalHold))
     .where(_L.id == _HOLD_ID, _L.lifted_at.is_(None))
@@ -109,19 +104,16 @@ _UNLIFT = Change(
 )
 
 
-def _queries(statement: Any) -> dict[bool, Query]:
-    """A statement for people who see clients (True), held to their sight, and for those who know one by id alone."""
-    return {True: Query(statement), False: Query(statement, Sight.NAMED)}
-
-
-_PLACE = _queries(sa.select(*_PLAIN).where(_L.id == _HOLD_ID))
-_WHOLE = _queries(sa.select(*_PLAIN, _L.reason_sealed, _L.reference_sealed).where(_L.id == _HOLD_ID))
-_LIST = _queries(
-    sa.select(*_PLAIN)
-    .where(sa.tuple_(_L.placed_at, _L.id) < _AFTER)
-    .where(sa.or_(_L.lifted_at.is_(None), sa.bindparam("lifted_too", type_=sa.Boolean, required=True)))
-    .order_by(_L.placed_at.desc(), _L.id.desc())
-    .limit(sa.bindparam("most", type_=sa.Integer, required=True))
+_PLACE = ByReach(sa.select(*_PLAIN).where(_L.id == _HOLD_ID))
+_WHOLE = ByReach(sa.select(*_PLAIN, _L.reason_sealed, _L.reference_sealed).where(_L.id == _HOLD_ID))
+_LIST = ByReach(
+    newest_first(
+        sa.select(*_PLAIN).where(
+            sa.or_(_L.lifted_at.is_(None), sa.bindparam("lifted_too", type_=sa.Boolean, required=True))
+        ),
+        _L.placed_at,
+        _L.id,
+    )
 )
 _STANDING = Query(
     sa.select(_L.id).where(_L.client_id == sa.bindparam("client_id", type_=ID), _L.lifted_at.is_(None)).limit(1)
@@ -129,20 +121,19 @@ _STANDING = Query(
 
 
 def _one(db: "Workspace", hold_id: UUID) -> Any:
-    return db.one(_PLACE[db.reach is not Reach.NONE], hold_id=hold_id)
+    return db.one(_PLACE.of(db), hold_id=hold_id)
 
 
 def read(db: "Workspace", hold_id: UUID) -> Any:
     """A hold with its reason and reference opened; the reading is an entry. NotFound."""
-    hold = db.one(_WHOLE[db.reach is not Reach.NONE], hold_id=hold_id)
+    hold = db.one(_WHOLE.of(db), hold_id=hold_id)
     db.note(Action.LEGAL_HOLD_READ, "legal_holds", [hold_id], hold.client_id)
     return hold
 
 
 def holds(db: "Workspace", most: int, before: tuple[datetime, UUID], *, lifted_too: bool) -> list[Any]:
     """Holds without their words, newest first, at most `most`, those older than `before`."""
-    query = _LIST[db.reach is not Reach.NONE]
-    return db.rows(query, most=most, after_at=before[0], after_id=before[1], lifted_too=lifted_too)
+    return db.rows(_LIST.of(db), lifted_too=lifted_too, **page(most, before))
 
 
 def must_not_stand(db: "Workspace", client_id: UUID) -> None:

@@ -11,6 +11,7 @@ from sqlmodel import Field
 
 from models.base import ID, INSTANT, AgencyRecord, choice, columns, id_field, instant_field, table_of, within
 from models.mail import queue_notices
+from models.paging import newest_first, page
 from models.rows import AGENCY, Change, Insert, Query
 
 if TYPE_CHECKING:
@@ -76,13 +77,8 @@ _AT: Any = sa.bindparam("at", type_=INSTANT, required=True)
 _ROW = (_N.id, _N.kind, _N.object_id, _N.created_at, _N.read_at)
 
 
-_EDGE = sa.tuple_(sa.bindparam("before", type_=INSTANT, required=True), sa.bindparam("edge", type_=ID, required=True))
-_MOST: Any = sa.bindparam("most", type_=sa.Integer, required=True)
-
-
 def _page(*more: Any) -> Query:
-    newest = sa.select(*_ROW).where(_MINE, sa.tuple_(_N.created_at, _N.id) < _EDGE, *more)
-    return Query(newest.order_by(_N.created_at.desc(), _N.id.desc()).limit(_MOST))
+    return Query(newest_first(sa.select(*_ROW).where(_MINE, *more), _N.created_at, _N.id))
 
 
 _ALL, _UNREAD = _page(), _page(_N.read_at.is_(None))
@@ -111,8 +107,7 @@ def notices_of(
     db: "Workspace", user_id: UUID, most: int, before: tuple[datetime, UUID], *, unread: bool = False
 ) -> list[Any]:
     """A person's notices (id, kind, object_id, created_at, read_at) before a moment, newest first, at most so many."""
-    moment, edge = before
-    return db.rows(_UNREAD if unread else _ALL, user_id=user_id, before=moment, edge=edge, most=most)
+    return db.rows(_UNREAD if unread else _ALL, user_id=user_id, **page(most, before))
 
 
 def mark_read(db: "Workspace", user_id: UUID, notice_id: UUID) -> Any:

@@ -78,8 +78,7 @@ def request(db: "Workspace", user_id: UUID) -> None:
 
 
 def start(db: "Workspace", user_id: UUID) -> tuple[UUID, str | None]:
-    """An admin starts one for somebody of her agency. Returns its id, and the link where no mail
-    is sent; she is told in any case.
+    """An admin starts one for somebody of her agency, who is told. Returns its id, and the link where no mail is sent.
     NotFound, Conflict('own-password') for herself, Conflict('user-suspended')."""
     user = db.find(User, user_id)
     if user_id == db.actor.id:

@@ -246,6 +246,17 @@ class Query:
         return statement if self._where is None else statement.where(self._where)
 
 
+class ByReach:
+    """One SELECT for those who see clients, held to their sight, and for those who see none and name one by id."""
+
+    def __init__(self, statement: Any) -> None:
+        self._seen, self._named = Query(statement), Query(statement, Sight.NAMED)
+
+    def of(self, db: "Workspace") -> Query:
+        """The one that fits whoever asks."""
+        return self._named if db.reach is Reach.NONE else self._seen
+
+
 @dataclass(frozen=True)
 class _SealedColumn:
     """Where one sealed column stands in a result row, and where the facts that bind it stand."""

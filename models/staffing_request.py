@@ -18,6 +18,7 @@ from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
 from models.overseers import admins_of, holding, supervisors_of
+from models.paging import newest_first, page
 from models.rows import Change, Insert, Query
 from models.user import must_work_here
 
@@ -114,17 +115,13 @@ _ASK_ID: Any = sa.bindparam("ask_id", type_=ID, required=True)
 _OWN: Any = sa.bindparam("of_user", type_=ID, required=True)
 _SINCE: Any = sa.bindparam("since", type_=INSTANT, required=True)
 _PLAIN = tuple(c for c in _Q if c.name != "agency_id")
-_AFTER = sa.tuple_(
-    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
-)
 _OPEN = sa.and_(_Q.answered_at.is_(None), _Q.asked_at > _SINCE)
 _OPEN_OF = Query(sa.select(_Q.kind, _Q.client_id).where(_Q.asked_by_id == _OWN, _OPEN))
 _ONE = Query(sa.select(*_PLAIN).where(_Q.id == _ASK_ID))
 
 
 def _page(*where: Any) -> Query:
-    newest = sa.select(*_PLAIN).where(sa.tuple_(_Q.asked_at, _Q.id) < _AFTER, *where)
-    return Query(newest.order_by(_Q.asked_at.desc(), _Q.id.desc()).limit(sa.bindparam("most", required=True)))
+    return Query(newest_first(sa.select(*_PLAIN).where(*where), _Q.asked_at, _Q.id))
 
 
 _LISTS = {
@@ -167,8 +164,7 @@ def read(db: "Workspace", ask_id: UUID) -> Any:
 def requests(db: "Workspace", most: int, before: tuple[datetime, UUID], *, open_only: bool) -> Sequence[Any]:
     """Requests, newest first, at most `most`, those older than `before`; an advocate's own."""
     every = _answers(db)
-    asked = {"most": most, "after_at": before[0], "after_id": before[1]}
-    asked |= {"since": db.now - LAPSES} if open_only else {}
+    asked = page(most, before) | ({"since": db.now - LAPSES} if open_only else {})
     return db.rows(_LISTS[open_only, every], **asked | ({} if every else {"of_user": db.actor.id}))
 
 

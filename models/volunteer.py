@@ -80,7 +80,7 @@ def give(db: "Workspace", section_id: UUID, user_id: UUID) -> UUID:
     if db.find(Client, plan.client_id).restricted:
         raise Conflict("client-restricted")
     must_not_be_kept_from(db, plan.client_id, user_id)
-    for there in _open_of(db, section_id):
+    for there in db.rows(_OPEN, section_id=section_id):
         if there.user_id == user_id:
             here: UUID = there.id
             return here
@@ -198,7 +198,3 @@ _ITEMS = Query(
     .order_by(_I.id)
 )
 _STATES = Query(sa.select(_I.kind, _I.status).where(_I.plan_id == sa.bindparam("plan_id", type_=ID, required=True)))
-
-
-def _open_of(db: "Workspace", section_id: UUID) -> list[Any]:
-    return db.rows(_OPEN, section_id=section_id)

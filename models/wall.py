@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 
 from models import assignment, break_glass, cover, review, volunteer
-from models.access import Reach
 from models.base import (
     ID,
     INSTANT,
@@ -24,14 +23,13 @@ from models.base import (
 from models.client import lock_named
 from models.errors import Conflict
 from models.ledger.action import Action
-from models.rows import Change, Insert, Query, Sight
+from models.paging import newest_first, page
+from models.rows import ByReach, Change, Insert, Query
 from models.user import must_be_here
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
-
-WORDS_LOST = "Restored from the ledger; its words were lost with the data."
 
 
 class WallState(StrEnum):
@@ -171,11 +169,12 @@ class Wall(ClientRecord, table=True):
         _note(db, Action.WALL_WITHDRAWN, wall_id, row.client_id, row.user_id)
 
     @classmethod
-    def set_again(cls, db: "Workspace", wall_id: UUID, client_id: UUID, user_id: UUID) -> None:
-        """Older data were restored that do not know a wall which the ledger knows to stand."""
+    def set_again(cls, db: "Workspace", wall_id: UUID, client_id: UUID, user_id: UUID, reason: str) -> None:
+        """Older data were restored that do not know a wall which the ledger knows to stand. `reason`: for
+        one they do not hold at all."""
         shut_out(db, client_id, user_id)
         if not db.change(_STAND, wall_id=wall_id, at=db.now, by=db.actor.id):
-            row = {"id": wall_id, "client_id": client_id, "user_id": user_id, "reason": WORDS_LOST, "set_at": db.now}
+            row = {"id": wall_id, "client_id": client_id, "user_id": user_id, "reason": reason, "set_at": db.now}
             more = {"set_by_id": db.actor.id, "proposed_at": db.now, "proposed_by_id": db.actor.id}
             db.create_many(_ADD, None, [row | more])
         _note(db, Action.WALL_RAISED, wall_id, client_id, user_id)
@@ -226,9 +225,6 @@ _LIVE = Query(
     )
 )
 _ABOUT = Query(sa.select(_W.id).where(_W.user_id == sa.bindparam("whom", type_=ID, required=True)))
-_AFTER = sa.tuple_(
-    sa.bindparam("after_at", type_=INSTANT, required=True), sa.bindparam("after_id", type_=ID, required=True)
-)
 _STATES = {
     WallState.PROPOSED: sa.and_(_W.set_at.is_(None), _W.withdrawn_at.is_(None)),
     WallState.STANDING: _STANDS,
@@ -237,19 +233,11 @@ _STATES = {
 }
 
 
-def _queries(statement: Any) -> dict[bool, Query]:
-    """A statement for people who see clients (True), held to their sight, and for those who know one by id alone."""
-    return {True: Query(statement), False: Query(statement, Sight.NAMED)}
-
-
-_PLACE = _queries(sa.select(*_PLAIN).where(_W.id == _WALL_ID))
-_WHOLE = _queries(sa.select(*_PLAIN, _W.reason_sealed).where(_W.id == _WALL_ID))
+_PLACE = ByReach(sa.select(*_PLAIN).where(_W.id == _WALL_ID))
+_WHOLE = ByReach(sa.select(*_PLAIN, _W.reason_sealed).where(_W.id == _WALL_ID))
 _LISTS = {
-    wanted: _queries(
-        sa.select(*_PLAIN)
-        .where(sa.tuple_(_W.proposed_at, _W.id) < _AFTER, *(() if wanted is None else (_STATES[wanted],)))
-        .order_by(_W.proposed_at.desc(), _W.id.desc())
-        .limit(sa.bindparam("most", type_=sa.Integer, required=True))
+    wanted: ByReach(
+        newest_first(sa.select(*_PLAIN).where(*(() if wanted is None else (_STATES[wanted],))), _W.proposed_at, _W.id)
     )
     for wanted in (None, *WallState)
 }
@@ -257,15 +245,14 @@ _LISTS = {
 
 def read(db: "Workspace", wall_id: UUID) -> Any:
     """A wall with its reason opened; the reading is an entry. NotFound, also for whoever it is about."""
-    wall = db.one(_WHOLE[db.reach is not Reach.NONE], wall_id=wall_id)
+    wall = db.one(_WHOLE.of(db), wall_id=wall_id)
     db.note(Action.WALL_READ, "walls", [wall_id], wall.client_id)
     return wall
 
 
 def walls(db: "Workspace", state: WallState | None, most: int, before: tuple[datetime, UUID]) -> Sequence[Any]:
     """Walls without their reasons, newest first, at most `most`, those older than `before`; of one state if wanted."""
-    query = _LISTS[state][db.reach is not Reach.NONE]
-    return db.rows(query, most=most, after_at=before[0], after_id=before[1])
+    return db.rows(_LISTS[state].of(db), **page(most, before))
 
 
 def about(db: "Workspace", user_id: UUID) -> set[str]:
@@ -281,9 +268,8 @@ def _live(db: "Workspace", client_id: UUID) -> list[Any]:
 
 def _locked(db: "Workspace", wall_id: UUID) -> Any:
     """The wall's row, its client locked. NotFound, also for whoever it is about."""
-    query = _PLACE[db.reach is not Reach.NONE]
-    lock_named(db, db.one(query, wall_id=wall_id).client_id)
-    return db.one(query, wall_id=wall_id)
+    lock_named(db, db.one(_PLACE.of(db), wall_id=wall_id).client_id)
+    return db.one(_PLACE.of(db), wall_id=wall_id)
 
 
 def _note(db: "Workspace", action: Action, wall_id: UUID, client_id: UUID, user_id: UUID) -> None:

@@ -26,6 +26,10 @@ AcceptLoss = Annotated[
     bool, typer.Option("--accept-loss", help="Restore although some rows are lost or not to be trusted.")
 ]
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The address the person signs in with.")]
+Roles = Annotated[
+    list[str], typer.Option("--role", help="advocate, supervisor, agency_admin, auditor or volunteer; repeatable.")
+]
+Language = Annotated[str, typer.Option("--language", help="Language of answers.")]
 
 
 def _group(name: str, about: str, under: typer.Typer = app) -> typer.Typer:
@@ -247,10 +251,8 @@ def user_create(
     email: Address,
     agency: Annotated[str, typer.Option("--agency", help="The agency's id or name.")],
     name: Annotated[str, typer.Option("--name", help="How the person is named to others.")],
-    role: Annotated[
-        list[str], typer.Option("--role", help="advocate, supervisor, agency_admin or auditor; repeatable.")
-    ],
-    language: Annotated[str, typer.Option("--language", help="Language of answers.")] = "en",
+    role: Roles,
+    language: Language = "en",
     as_json: Json = False,
 ) -> int:
     """A sign-in with a one-time password: shown on a terminal, else written to a file only you can read."""
@@ -263,10 +265,8 @@ def user_create(
 def user_invite(
     email: Address,
     agency: Annotated[str, typer.Option("--agency", help="The agency's id or name.")],
-    role: Annotated[
-        list[str], typer.Option("--role", help="advocate, supervisor, agency_admin or auditor; repeatable.")
-    ],
-    language: Annotated[str, typer.Option("--language", help="Language of answers.")] = "en",
+    role: Roles,
+    language: Language = "en",
     as_json: Json = False,
 ) -> int:
     """A link to come in by, once, within 72 hours: shown on a terminal, else written to a file only you can read."""

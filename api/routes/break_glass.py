@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field, StringConstraints
-from pydantic.functional_validators import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api import paging
@@ -30,7 +29,7 @@ def _says_something(text: str) -> str:
     return text
 
 
-Explanation = Annotated[Note, StringConstraints(max_length=2_000), AfterValidator(_says_something)]
+Explanation = Annotated[Note, AfterValidator(_says_something)]
 
 
 class BreakGlassIn(In):

@@ -5,14 +5,14 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from api import paging
 from api.door import Door
 from api.gate import Anyone, Can, Front
 from api.paging import Page
 from api.passwords import must_be_good
-from api.shapes import Email, Filter, In, Language, Name, Out
+from api.shapes import Email, Filter, In, Language, LinkToken, Name, Out, Secret
 from models import invitation, links
 from models.access import Permission, Role
 from models.invitation import Invitation, InvitationStatus, invitations_of
@@ -20,8 +20,6 @@ from models.ledger.action import Action
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/invitations", tags=["people"], route_class=Door)
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Token = Annotated[str, StringConstraints(min_length=20, max_length=100)]
 
 
 class InvitationIn(In):
@@ -36,7 +34,7 @@ class InvitationIn(In):
 class AcceptanceIn(In):
     """The token behind the # of the link, and what the invited person chooses."""
 
-    token: Token
+    token: LinkToken
     display_name: Name
     password: Secret
 

@@ -4,12 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import StringConstraints
 
 from api.door import Door, IfMatch
 from api.gate import Can, Errand
 from api.passwords import must_be_good
-from api.shapes import Email, In, Language, Name, Out, Patch
+from api.shapes import Email, In, Language, Name, Out, Patch, Secret
 from api.sign_in import shown_again
 from models import factor
 from models.access import Permission, Role
@@ -23,7 +22,6 @@ from models.user import User
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/me", tags=["sign-in"], route_class=Door)
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
 class MePatch(Patch):

@@ -5,20 +5,17 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import StringConstraints
 
 from api.door import Door
 from api.gate import Anyone, Can, Front
 from api.passwords import must_be_good
-from api.shapes import Email, In, Out
+from api.shapes import Email, In, LinkToken, Out, Secret
 from models import links, password_reset, throttle
 from models.access import Permission
 from models.password_reset import PasswordReset
 from models.workspace import Workspace
 
 router = APIRouter(tags=["sign-in"], route_class=Door)
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Token = Annotated[str, StringConstraints(min_length=20, max_length=100)]
 
 
 class PasswordResetIn(In):
@@ -30,7 +27,7 @@ class PasswordResetIn(In):
 class ResetCompletionIn(In):
     """The token behind the # of the link, and the new password."""
 
-    token: Token
+    token: LinkToken
     password: Secret
 
 

@@ -61,37 +61,41 @@ async def docs(request: Request) -> Response:
     """The contract, to read and to try."""
     if not request.app.state.settings.docs:
         return problem(request, "not-found")
-    return FileResponse(STATIC / "docs.html", media_type="text/html")
+    return _file("docs")
 
 
 @router.get("/")
 async def home() -> Response:
     """Where the mail about a notice leads, and whoever types the address."""
-    return FileResponse(STATIC / "home.html", media_type="text/html")
+    return _file("home")
 
 
 @router.get("/setup")
 async def setup() -> Response:
     """Where the set-up link leads; its token stays behind the # and never reaches a log."""
-    return FileResponse(STATIC / "setup.html", media_type="text/html")
+    return _file("setup")
 
 
 @router.get("/welcome")
 async def welcome() -> Response:
     """Where an invitation leads; its token stays behind the # and never reaches a log."""
-    return FileResponse(STATIC / "welcome.html", media_type="text/html")
+    return _file("welcome")
 
 
 @router.get("/reset")
 async def reset() -> Response:
     """Where a password reset leads."""
-    return FileResponse(STATIC / "reset.html", media_type="text/html")
+    return _file("reset")
 
 
 @router.get("/sso")
 async def sso() -> Response:
     """Where the identity provider sends people back to: the page posts the code they bring."""
-    return FileResponse(STATIC / "sso.html", media_type="text/html")
+    return _file("sso")
+
+
+def _file(name: str) -> FileResponse:
+    return FileResponse(STATIC / f"{name}.html", media_type="text/html")
 
 
 @router.get("/problems/{code}")

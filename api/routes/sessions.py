@@ -4,11 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import StringConstraints
 
 from api.door import Door
 from api.gate import Anyone, Can, Errand, Front
-from api.shapes import Code, Email, In, Out
+from api.shapes import Code, Email, In, Out, Secret
 from api.sign_in import SessionOut, Shown, SignedInOut, shown_again, sign_in, signed_in_out
 from models import factor
 from models.access import Permission
@@ -20,8 +19,6 @@ from models.user import UserStatus, credentials
 from models.workspace import Workspace
 
 router = APIRouter(prefix="/sessions", tags=["sign-in"], route_class=Door)
-
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
 class SessionIn(In):
@@ -41,6 +38,13 @@ class RefreshIn(In):
     """The refresh token of the last answer."""
 
     refresh_token: Secret
+
+
+class ProofIn(In):
+    """A code of the authenticator app, or a recovery code."""
+
+    totp_code: Code | None = None
+    recovery_code: Secret | None = None
 
 
 class SessionsOut(Out):
@@ -79,13 +83,6 @@ async def refresh_session(body: RefreshIn, front: Annotated[Front, Anyone()]) ->
 
     opened, must_change = await front.as_system(agency_id, rotate)
     return signed_in_out(front, opened, must_change=must_change)
-
-
-class ProofIn(In):
-    """A code of the authenticator app, or a recovery code."""
-
-    totp_code: Code | None = None
-    recovery_code: Secret | None = None
 
 
 @router.put("/current/second-factor", summary="Show my second factor again")

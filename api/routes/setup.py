@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from api.door import Door
 from api.gate import Anyone, Front
 from api.passwords import must_be_good
-from api.shapes import Email, In, Language, Name, Out, Zone
+from api.shapes import Email, In, Language, LinkToken, Name, Out, Secret, Zone
 from models import jurisdiction, setup
 from models.access import Role
 from models.agency import Agency
@@ -24,14 +24,14 @@ router = APIRouter(prefix="/setup", tags=["sign-in"], route_class=Door)
 class SetupIn(In):
     """The link's token, the agency, and its first admin."""
 
-    token: Annotated[str, StringConstraints(min_length=20, max_length=100)]
+    token: LinkToken
     agency_name: Name
     time_zone: Zone
     language: Language = "en"
     jurisdiction: Annotated[str, StringConstraints(max_length=60)] = "us-ct"
     email: Email
     display_name: Name
-    password: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    password: Secret
 
 
 class SetupOut(Out):

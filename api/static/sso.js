@@ -1,6 +1,6 @@
 // Goes to the identity provider and comes back: what the browser kept is given back with the code, once.
 // The agency's link is <origin>/sso#<agency id>. Nothing is sent anywhere but to this service.
-"use strict";
+import { at, post, say, startSpeaking } from "./page.js";
 
 const SPANISH = {
   page: "Iniciar sesión",
@@ -22,36 +22,18 @@ const SAID = {
     declined: "Your organization's sign-in let nobody in. Begin again.",
     working: "One moment …",
     lost: "The service did not answer. Begin again.",
-    other: "English",
   },
   es: {
     elsewhere: "Esto no empezó en este navegador o ya pasaron los diez minutos. Empiece de nuevo.",
     declined: "El acceso de su organización no dejó entrar a nadie. Empiece de nuevo.",
     working: "Un momento…",
     lost: "El servicio no respondió. Empiece de nuevo.",
-    other: "Español",
   },
 };
 
 const KEPT = "waypost.sso"; // what this browser keeps while it is away: state, secret, agency
 const AGENCY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const at = (id) => document.getElementById(id);
-const spoken = [...document.querySelectorAll("[data-say]")];
-const english = new Map(spoken.map((element) => [element, element.textContent]));
-let language = "en";
 let agency = "";
-
-function speak(wanted) {
-  language = wanted;
-  document.documentElement.lang = wanted;
-  for (const element of spoken) {
-    element.textContent = wanted === "es" ? SPANISH[element.dataset.say] : english.get(element);
-  }
-  const other = wanted === "es" ? "en" : "es";
-  at("language").textContent = SAID[other].other;
-  at("language").lang = other;
-  at("summary").textContent = ""; // it was said in the other language
-}
 
 /** Offer to begin, with what went wrong before, if anything did. */
 function offer(wrong = "") {
@@ -65,30 +47,22 @@ function offer(wrong = "") {
 
 class Refused extends Error {}
 
-async function post(path, body) {
-  const answer = await fetch(new URL(path, document.baseURI), {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json", "Accept-Language": language },
-    body: JSON.stringify(body),
-    credentials: "omit",
-    cache: "no-store",
-    redirect: "error",
-    referrerPolicy: "no-referrer",
-  });
+async function asked(path, body) {
+  const answer = await post(path, body);
   if (answer.status === 404) throw new Refused(at("no-agency").textContent.trim()); // no agency's, or switched off there
   const told = await answer.json();
   if (!answer.ok) throw new Refused(told.detail || told.title);
   return told;
 }
 
-const why = (error) => (error instanceof Refused ? error.message : SAID[language].lost);
+const why = (error) => (error instanceof Refused ? error.message : say("lost"));
 
 async function begin() {
   if (at("begin").disabled) return;
   at("begin").disabled = true;
-  at("progress").textContent = SAID[language].working;
+  at("progress").textContent = say("working");
   try {
-    const begun = await post("v1/sso/authorization", { agency });
+    const begun = await asked("v1/sso/authorization", { agency });
     sessionStorage.setItem(KEPT, JSON.stringify({ state: begun.state, browser_secret: begun.browser_secret, agency }));
     location.assign(begun.authorization_url);
   } catch (error) {
@@ -103,14 +77,14 @@ async function finish(query) {
   history.replaceState(null, "", location.pathname);
   agency = whose;
   if (!kept.state || kept.state !== query.get("state") || !query.get("code")) {
-    offer(query.has("error") ? SAID[language].declined : SAID[language].elsewhere);
+    offer(query.has("error") ? say("declined") : say("elsewhere"));
     return;
   }
   const body = { code: query.get("code"), ...kept };
   if (query.get("iss")) body.iss = query.get("iss");
-  at("progress").textContent = SAID[language].working;
+  at("progress").textContent = say("working");
   try {
-    finished(await post("v1/sso/sessions", body));
+    finished(await asked("v1/sso/sessions", body));
   } catch (error) {
     offer(why(error));
   }
@@ -135,9 +109,9 @@ function start() {
   offer();
 }
 
-speak((navigator.language || "en").toLowerCase().startsWith("es") ? "es" : "en");
-at("language").hidden = false;
-at("language").addEventListener("click", () => speak(language === "es" ? "en" : "es"));
+startSpeaking(SPANISH, SAID, () => {
+  at("summary").textContent = "";
+});
 at("begin").addEventListener("click", begin);
 window.addEventListener("hashchange", start); // the link pasted into a page that is open already
 start();

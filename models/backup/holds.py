@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from models.backup.since import Since
+from models.backup.since import WORDS_LOST, Since
 from models.base import uuid_of
 from models.legal_hold import LegalHold
 from models.workspace import Workspace
@@ -49,7 +49,7 @@ class Holds:
         it is, and the next restore has to learn that from it."""
         for hold_id, client_id in sorted(self.gone.items()):
             db, placed = unit(), since.placed[hold_id]
-            LegalHold.place_again(db, hold_id, client_id, placed.at, placed.by)
+            LegalHold.place_again(db, hold_id, client_id, WORDS_LOST, placed.at, placed.by)
             db.finish()
         for hold_id, client_id in sorted((self.over | self.lifted).items()):
             db = unit()

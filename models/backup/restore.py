@@ -15,6 +15,7 @@ from models.backup import Refused
 from models.backup.check import Agency, Found
 from models.backup.halves import Half, half_of
 from models.backup.save import Done
+from models.backup.since import WORDS_LOST
 from models.backup.stores import PostgresStore, Row, SqliteStore, Store, Table
 from models.backup.words import sealed_rows
 from models.base import columns, table_of, uuid_of
@@ -202,7 +203,7 @@ def _wall_in(unit: Callable[[], Workspace], agency: Agency) -> None:
     for wall_id, (client_id, user_id) in sorted(agency.since.walls.items()):
         if wall_id not in agency.since.walls_lifted and client_id in clients and user_id in people:
             db = unit()
-            Wall.set_again(db, wall_id, client_id, user_id)
+            Wall.set_again(db, wall_id, client_id, user_id, WORDS_LOST)
             db.finish()
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from models.ledger.action import Action
 
+#: The reason of what is made again from its entries alone, which hold no words.
+WORDS_LOST = "Restored from the ledger; its words were lost with the data."
 _ADDS = {
     Action.ASSIGNMENT_ENDED: "ended",
     Action.CLIENT_RESTRICTED: "restricted",

@@ -88,6 +88,7 @@ class TestTold:
         good(arrange(api, absent="ben", by="ana"), 201)
         for who in ("ana", "ben"):
             text = api.get(who, "/v1/notices").text
+            assert told(api, who)
             assert one not in text
             assert "Wren" not in text
         for kind in map(NoticeKind, STAFFING):

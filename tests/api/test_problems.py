@@ -285,14 +285,29 @@ def test_a_page_escapes_every_word(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("pages", "of"), [(("setup",), "setup"), (("welcome", "reset"), "link"), (("sso",), "sso")])
 def test_the_pages_with_a_script_obey_the_content_policy(pages: tuple[str, ...], of: str) -> None:
     """Scripts and styles come from /static/ only, every field has a label, and every text has its Spanish."""
-    script = (STATIC / f"{of}.js").read_text("utf-8")
     said = set[str | None]()
     for page_name in pages:
         tags = _Tags((STATIC / f"{page_name}.html").read_text("utf-8")).tags
         _must_obey(tags, of)
         said |= {attrs["data-say"] for _, attrs in tags if "data-say" in attrs}
-    spanish = script[script.index("const SPANISH") : script.index("};")]
-    assert set(re.findall(r"^  (\w+):", spanish, re.MULTILINE)) == said
+    assert _spanish(of) == said
+
+
+def _spanish(script: str) -> set[str]:
+    """What a script and those it imports have in Spanish."""
+    text = (STATIC / f"{script}.js").read_text("utf-8")
+    _, _, words = text.partition("const SPANISH")
+    own = set(re.findall(r"^  (\w+):", words.partition("};")[0], re.MULTILINE))
+    return own.union(*(_spanish(name) for name in re.findall(r'from "\./(\w+)\.js"', text)))
+
+
+@pytest.mark.parametrize("script", ["form", "setup", "link", "sso"])
+def test_what_only_a_script_says_is_said_in_both_languages(script: str) -> None:
+    """The same sentences in English and Spanish."""
+    _, _, said = (STATIC / f"{script}.js").read_text("utf-8").partition("const SAID")
+    english, _, spanish = said.partition("};")[0].partition("  es: {")
+    assert english.strip()
+    assert re.findall(r"^    (\w+):", english, re.MULTILINE) == re.findall(r"^    (\w+):", spanish, re.MULTILINE)
 
 
 def _must_obey(tags: list[tuple[str, dict[str, str | None]]], script: str) -> None:

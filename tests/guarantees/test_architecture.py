@@ -16,6 +16,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from sqlmodel import SQLModel
 
+import models
 from api.app import RESOURCES
 from api.door import Door
 from api.shapes import Filter, In, Out
@@ -159,6 +160,13 @@ class TestWhoKnowsWhom:
         assert {path.stem for path in (ROOT / "models").glob("*.py")} - {"__init__"} <= placed
         packages = {path.parent.name for path in (ROOT / "models").glob("*/__init__.py")}
         assert packages <= placed
+
+    def test_the_map_of_models_names_every_module(self) -> None:
+        """Whoever looks for something looks there first."""
+        named = set(re.findall(r"\w+", models.__doc__ or ""))
+        modules = {path.stem for path in (ROOT / "models").glob("*.py")} - {"__init__"}
+        packages = {path.parent.name for path in (ROOT / "models").glob("*/__init__.py")}
+        assert modules | packages <= named
 
     def test_models_know_nothing_of_http(self) -> None:
         """Not of api, and not of any web framework."""
