@@ -152,7 +152,15 @@ _LIVE = Query(
     .where(_R.expires_at > sa.bindparam("at", type_=INSTANT, required=True))
     .limit(1)
 )
+_ALIKE = Query(
+    sa.select(_R.id)
+    .where(_R.client_id == sa.bindparam("client_id", type_=ID, required=True))
+    .where(_R.terms_tag == sa.bindparam("tag", type_=_R.terms_tag.type, required=True), _R.revoked_at.is_(None))
+    .where(_R.expires_at > sa.bindparam("at", type_=INSTANT, required=True))
+    .order_by(_R.id)
+)
 _RELEASE_ID = sa.bindparam("release_id", type_=ID, required=True)
+_TERMS = Query(sa.select(_R.client_id, _R.terms_tag).where(_R.id == _RELEASE_ID))
 _CLIENT_OF = Query(sa.select(_R.client_id).where(_R.id == _RELEASE_ID))
 _NAMED = Query(sa.select(_R.client_id).where(_R.id == _RELEASE_ID), Sight.NAMED)
 _REVOKED = Query(
@@ -184,6 +192,16 @@ def _lock_client_of(db: "Workspace", release_id: UUID) -> UUID:
         raise NotFound
     client_id: UUID = found[0].client_id
     return client_id
+
+
+def still_open(db: "Workspace", release_id: UUID) -> list[UUID]:
+    """The living releases by which the program that this one names may read the same client. The caller has just been
+    let at this one; so is she at these."""
+    with db.blindly():
+        [terms] = db.rows(_TERMS, release_id=release_id)
+        if terms.terms_tag is None:
+            return []
+        return [row.id for row in db.rows(_ALIKE, client_id=terms.client_id, tag=terms.terms_tag, at=db.now)]
 
 
 def releases_of(db: "Workspace", client_id: UUID, most: int, after: UUID | None) -> list[Release]:

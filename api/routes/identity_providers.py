@@ -98,7 +98,7 @@ def put_provider(body: ProviderIn, db: Annotated[Workspace, Can(Permission.PROVI
     return ProviderOut.of(IdentityProvider.of(db))
 
 
-@router.put("/requirement", summary="Let nobody sign in with a password")
+@router.put("/requirement", responses={404: {}}, summary="Let nobody sign in with a password")
 def require(db: Annotated[Workspace, Can(Permission.PROVIDER_UPDATE)]) -> ProviderOut:
     """Only whoever is signed in by the provider herself may say so. The command line lets passwords work again."""
     row = db.claim(IdentityProvider, db.agency_id)
@@ -107,7 +107,7 @@ def require(db: Annotated[Workspace, Can(Permission.PROVIDER_UPDATE)]) -> Provid
     return ProviderOut.of(row)
 
 
-@router.delete("/requirement", summary="Let passwords work again")
+@router.delete("/requirement", responses={404: {}}, summary="Let passwords work again")
 def allow_local(db: Annotated[Workspace, Can(Permission.PROVIDER_UPDATE)]) -> ProviderOut:
     """People can sign in both ways."""
     row = db.claim(IdentityProvider, db.agency_id)

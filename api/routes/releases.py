@@ -15,7 +15,7 @@ from api.shapes import Day, Filter, In, Instant, Line, LongLine, Out
 from models.access import Permission, Scope
 from models.integration import scopes_of
 from models.ledger.action import Action
-from models.release import Release, ReleaseStatus, Signer, Withdrawal, releases_of
+from models.release import Release, ReleaseStatus, Signer, Withdrawal, releases_of, still_open
 from models.workspace import Workspace
 
 router = APIRouter(tags=["releases"], route_class=Door)
@@ -136,6 +136,8 @@ class RevocationOut(Out):
     revoked_how: Withdrawal | None
     """Null where a restore knew the revocation from the log alone."""
     version: int
+    still_open: list[UUID]
+    """Other releases of hers by which the same program goes on reading: take each of them back to stop it."""
 
 
 @router.get("/clients/{client_id}/releases", summary="List a client's releases")
@@ -154,7 +156,8 @@ def list_releases(
 def create_release(
     client_id: UUID, body: ReleaseIn, db: Annotated[Workspace, Can(Permission.RELEASE_RECORD)]
 ) -> ReleaseOut:
-    """Keep what the survivor has signed. Nothing leaves because of it; it is what a disclosure has to stand on."""
+    """Keep what the survivor has signed: what a disclosure has to stand on. Without `fields` nothing leaves because of
+    it; with them the recipient's program reads what they name from now on."""
     return ReleaseOut.of(db, db.find(Release, Release.put_down(db, client_id, **dict(body))))
 
 
@@ -171,4 +174,5 @@ def revoke(
     """The survivor took it back, in writing or by word of mouth: it is worth nothing from this moment on. The answer
     says nothing of her: to stop what is told of a client, an agency admin need not see who she is."""
     row = Release.revoke(db, release_id, body.how)
-    return RevocationOut(**{name: getattr(row, name) for name in RevocationOut.model_fields})
+    told = {name: getattr(row, name) for name in RevocationOut.model_fields if name != "still_open"}
+    return RevocationOut(**told, still_open=still_open(db, release_id))

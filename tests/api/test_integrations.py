@@ -344,6 +344,16 @@ class TestAnAdminStopsIt:
         assert [(e["client"], e["who"]["role"]) for e in revoked] == [(case.id, "agency_admin")]
         assert "opened" not in revoked[0]
 
+    def test_the_answer_names_what_still_lets_the_program_read(self, case: Case):
+        """Two releases to one program: taking one back stops nothing yet, and says which one goes on."""
+        second = release(case.api, case.id)["id"]
+        first = case.release["id"]
+        for who, one, others in (("ada", first, [second]), ("ana", second, [])):
+            good(case.ask())
+            told = good(case.api.put(who, f"/v1/releases/{one}/revocation", {"how": "oral"}))
+            assert told["still_open"] == others
+        unknown(case.ask())
+
     def test_of_any_client_but_behind_a_wall(self, api: Api):
         """A colleague's, a restricted one's; not one she is kept from, another agency's or nobody's: the same 404."""
         ids = {who: client(api, who)["id"] for who in ("ana", "ben", "other")}

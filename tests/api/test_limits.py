@@ -332,7 +332,7 @@ class TestHeaders:
             ("GET", "/v1/me", 401, {"headers": {"authorization": "Bearer x.y.z"}}),
             ("GET", "/v1/me", 401, {"headers": {"authorization": "Basic YTpi"}}),
             ("GET", "/v1/nothing", 404, {}),
-            ("GET", "/", 404, {"headers": {"authorization": "Bearer x.y.z"}}),
+            ("GET", "/nothing", 404, {"headers": {"authorization": "Bearer x.y.z"}}),
             ("DELETE", "/v1/me", 405, {}),
             ("POST", "/v1/sessions", 415, {}),
             ("POST", "/v1/sessions", 422, {"json": {}}),

@@ -15,7 +15,7 @@ RELEASE = {
     "id", "client_id", "recipient", "purpose", "what", "fields", "status", "signed_on", "signed_by", "expires_at",
     "recorded_at", "recorded_by_id", "revoked_at", "revoked_by_id", "revoked_how", "version",
 }  # fmt: skip
-REVOCATION = {"id", "expires_at", "revoked_at", "revoked_by_id", "revoked_how", "version"}
+REVOCATION = {"id", "expires_at", "revoked_at", "revoked_by_id", "revoked_how", "version", "still_open"}
 HERE = ZoneInfo("America/New_York")
 
 
