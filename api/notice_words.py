@@ -4,6 +4,10 @@ from models.notice import NoticeKind
 
 N = NoticeKind
 TITLES: dict[NoticeKind, dict[str, str]] = {
+    N.APPROVAL_ASKED: {
+        "en": "Something waits for a second person: until somebody else agrees, it does not count. Look at what it is.",
+        "es": "Algo espera a una segunda persona: hasta que alguien más lo apruebe, no vale. Mire qué es.",
+    },
     N.BREAK_GLASS_OPENED: {
         "en": "Somebody opened one of your clients' records with break-glass. Look at who and why now.",
         "es": "Alguien abrió con acceso de emergencia un expediente que le concierne. Mire ahora quién y por qué.",

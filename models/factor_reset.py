@@ -7,10 +7,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models import factor
+from models.access import Role
 from models.base import ID, INSTANT, AgencyRecord, columns, id_field, instant_field, within
 from models.errors import Conflict
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
+from models.overseers import holding
 from models.paging import newest_first, page
 from models.rows import Query
 from models.session import end_sessions
@@ -60,6 +62,8 @@ class FactorReset(AgencyRecord, table=True):
             expires_at=db.now + LIFE,
         )
         tell(db, [user_id], NoticeKind.FACTOR_RESET_STARTED, made.id)
+        admins = holding(db, Role.AGENCY_ADMIN)
+        tell(db, [one for one in admins if one not in (db.actor.id, user_id)], NoticeKind.APPROVAL_ASKED, made.id)
         return made
 
     @classmethod

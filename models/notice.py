@@ -23,6 +23,7 @@ KEPT = timedelta(days=90)
 class NoticeKind(StrEnum):
     """What somebody is told. Each has its words in api/notice_words.py."""
 
+    APPROVAL_ASKED = "approval_asked"
     BREAK_GLASS_OPENED = "break_glass_opened"
     BREAK_GLASS_REVIEWED = "break_glass_reviewed"
     BREAK_GLASS_TO_REVIEW = "break_glass_to_review"

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 
 from models import assignment, break_glass, cover, review, volunteer
+from models.access import Permission
 from models.base import (
     ID,
     INSTANT,
@@ -23,6 +24,8 @@ from models.base import (
 from models.client import lock_named
 from models.errors import Conflict
 from models.ledger.action import Action
+from models.notice import NoticeKind, tell
+from models.overseers import admins_of, supervisors_of
 from models.paging import newest_first, page
 from models.rows import ByReach, Change, Insert, Query
 from models.user import must_be_here
@@ -95,6 +98,7 @@ class Wall(ClientRecord, table=True):
         row = {"id": wall_id, "client_id": client_id, "user_id": user_id, "reason": reason}
         db.create_many(_ADD, None, [row | {"proposed_at": db.now, "proposed_by_id": db.actor.id}])
         _note(db, Action.WALL_PROPOSED, wall_id, client_id, user_id)
+        _ask_a_second(db, client_id, user_id)
         return wall_id
 
     @classmethod
@@ -137,6 +141,7 @@ class Wall(ClientRecord, table=True):
         if row.lifting_proposed_at is None:
             db.change(_ASK_TO_LIFT, wall_id=wall_id, at=db.now, by=db.actor.id)
             _note(db, Action.WALL_LIFTING_PROPOSED, wall_id, row.client_id, row.user_id)
+            _ask_a_second(db, row.client_id, row.user_id)
 
     @classmethod
     def lift(cls, db: "Workspace", wall_id: UUID) -> None:
@@ -270,6 +275,14 @@ def _locked(db: "Workspace", wall_id: UUID) -> Any:
     """The wall's row, its client locked. NotFound, also for whoever it is about."""
     lock_named(db, db.one(_PLACE.of(db), wall_id=wall_id).client_id)
     return db.one(_PLACE.of(db), wall_id=wall_id)
+
+
+def _ask_a_second(db: "Workspace", client_id: UUID, user_id: UUID) -> None:
+    """Tell whoever may approve; never the person whom the wall is to keep out. Not which wall: a notice stays with
+    somebody who may be behind a wall of her own tomorrow."""
+    may = supervisors_of(db, client_id, Permission.WALL_APPROVE) + admins_of(db, client_id)
+    others = [person for person in may if person not in (db.actor.id, user_id)]
+    tell(db, others, NoticeKind.APPROVAL_ASKED)
 
 
 def _note(db: "Workspace", action: Action, wall_id: UUID, client_id: UUID, user_id: UUID) -> None:

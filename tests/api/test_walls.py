@@ -65,6 +65,19 @@ class TestPropose:
         )
         good(api.get("ana", f"/v1/clients/{one}"))
 
+    def test_whoever_may_approve_is_told_and_nobody_else(self, api: Api):
+        """To set it up and to lift it; never the proposer, nor the person it is about, whatever her roles."""
+        one = client(api)["id"]
+        give(api, "ana", Role.ADVOCATE, Role.SUPERVISOR, Role.AGENCY_ADMIN)
+        wall_id = propose(api, one, "ana")
+        good(api.put("ada", f"/v1/walls/{wall_id}/approval"))
+        good(api.put("ada", f"/v1/walls/{wall_id}/lifting"))
+        notices = {
+            who: [n["kind"] for n in good(api.get(who, "/v1/notices"))["data"]].count("approval_asked")
+            for who in ("ada", "ana", "ben", "sol")
+        }
+        assert notices == {"ada": 1, "ana": 0, "ben": 0, "sol": 1}
+
     def test_whoever_it_is_about_finds_nothing_of_it(self, api: Api):
         """Not in the list, not by its id, not in the ledger, not in the client's history: while it waits, too."""
         one = client(api)["id"]
