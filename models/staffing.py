@@ -122,7 +122,7 @@ def accept(db: "Workspace", ask_id: UUID, user_id: UUID | None) -> Any:
     must_work_here(db, to_id, "/user_id")
     if row.client_id is None:
         staffing_request.answer(db, row, yes=True)
-        Cover.begin(db, row.asked_by_id, to_id, max(row.starts_at, db.now), row.ends_at)
+        Cover.begin(db, row.asked_by_id, to_id, max(row.starts_at, db.now), row.ends_at, asked_for=True)
     else:
         _held(db, row.client_id)
         staffing_request.answer(db, row, yes=True)
