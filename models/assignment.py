@@ -16,7 +16,7 @@ from models.errors import Conflict, Fault, Invalid, NotFound
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query, Sight
 from models.sight import BOUND, counts_now
-from models.user import actor_for, must_work_here
+from models.user import CASE_WORKERS, actor_for, must_work_here
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -77,7 +77,7 @@ class Assignment(ClientRecord, table=True):
     def begin(cls, db: "Workspace", client_id: UUID, user_id: UUID, attention_at: datetime = NO_REVIEW) -> UUID:
         """Assign a client to an advocate or supervisor of the agency, until further notice. Returns the id; twice is a
         Conflict. What covers she gave for the client is over: it is hers now."""
-        if user_id != db.actor.id:
+        if user_id != db.actor.id or not db.actor.roles & CASE_WORKERS:
             must_work_here(db, user_id, "/user_id")
         must_not_be_kept_from(db, client_id, user_id)
         assignment_id = uuid4()

@@ -223,11 +223,10 @@ _STANDING = Query(
         _G.user_id == _HERS, sa.or_(_G.reviewed_at.is_(None), _G.ends_at > _AT)
     )
 )
-_OF_BOTH = Query(
-    sa.select(_G.id, _G.ends_at, _G.given_back_at).where(
-        _G.user_id == _HERS, _G.client_id == sa.bindparam("client_id", type_=ID, required=True)
-    )
-)
+_ENDS = sa.select(_G.id, _G.client_id, _G.user_id, _G.ends_at, _G.given_back_at)
+_CLIENTS: Any = _G.client_id == sa.bindparam("client_id", type_=ID, required=True)
+_OF_CLIENT, _OF_USER = Query(_ENDS.where(_CLIENTS)), Query(_ENDS.where(_G.user_id == _HERS))
+_OF_BOTH = Query(_ENDS.where(_G.user_id == _HERS, _CLIENTS))
 _KNOWN = Change(
     sa.update(table_of(User))
     .where(columns(User).id == _HERS)
@@ -309,12 +308,26 @@ def glasses(db: "Workspace", most: int, before: tuple[datetime, UUID], *, to_rev
 def shut(db: "Workspace", client_id: UUID, user_id: UUID) -> None:
     """A wall was set up: what is open of hers on the client ends, so that it is not open again when the wall is lifted
     within the hour. The client is locked."""
+    _shut(db, _OF_BOTH, of_user=user_id, client_id=client_id)
+
+
+def shut_of_client(db: "Workspace", client_id: UUID) -> None:
+    """She was restricted: the same for everybody. The client is locked."""
+    _shut(db, _OF_CLIENT, client_id=client_id)
+
+
+def shut_of_user(db: "Workspace", user_id: UUID) -> None:
+    """Somebody was suspended: the same for every client of hers."""
+    _shut(db, _OF_USER, of_user=user_id)
+
+
+def _shut(db: "Workspace", which: Query, **whose: UUID) -> None:
     with db.blindly():
-        there = [row for row in db.rows(_OF_BOTH, of_user=user_id, client_id=client_id) if is_open(row, db.now)]
+        there = [row for row in db.rows(which, **whose) if is_open(row, db.now)]
     for row in there:
         db.change(_GIVE_BACK, glass_id=row.id, at=db.now, by=db.actor.id)
-        db.note(Action.BREAK_GLASS_RETURNED, "break_glass_openings", [row.id], client_id)
-    if there:
+        db.note(Action.BREAK_GLASS_RETURNED, "break_glass_openings", [row.id], row.client_id)
+    for user_id in {row.user_id for row in there}:
         _settle(db, user_id)
 
 

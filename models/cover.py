@@ -22,7 +22,7 @@ from models.ledger.action import Action
 from models.notice import NoticeKind, tell
 from models.paging import newest_first, page
 from models.rows import Change, Insert, Query
-from models.user import must_be_here, must_work_here
+from models.user import actor_for, must_be_here, must_work_here
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -54,14 +54,26 @@ class Cover(AgencyRecord, table=True):
     ended_by_id: UUID | None = id_field(default=None)
 
     @classmethod
-    def begin(cls, db: "Workspace", absent_id: UUID, by_id: UUID, starts_at: datetime, ends_at: datetime) -> UUID:
+    def begin(
+        cls,
+        db: "Workspace",
+        absent_id: UUID,
+        by_id: UUID,
+        starts_at: datetime,
+        ends_at: datetime,
+        *,
+        asked_for: bool = False,
+    ) -> UUID:
         """Have somebody look after all clients of somebody else, 60 days at most. Returns the id. Invalid for people
-        who take no clients and for times that make no sense; Conflict when she covers her at that time already."""
+        who take no clients and for times that make no sense; Conflict when she covers her at that time already, and
+        for oneself where it would show clients one does not see, unless whoever is absent asked for it."""
         must_work_here(db, by_id, "/by_id")
         must_be_here(db, absent_id, "/absent_id")
         if by_id == absent_id:
             raise Invalid(Fault("/by_id", "covers-herself", "Somebody else has to look after her clients."))
         must_make_sense(db, starts_at, ends_at)
+        if by_id == db.actor.id and not asked_for:
+            _must_see_them_anyway(db, absent_id)
         db.hold(absent_id.bytes)
         for other in _of(db, [absent_id]):
             if other.by_id == by_id and other.starts_at < ends_at and starts_at < other.ends_at:
@@ -127,6 +139,14 @@ def must_make_sense(db: "Workspace", starts_at: datetime, ends_at: datetime) -> 
     """Invalid for times that a cover cannot have."""
     if not db.now - timedelta(days=1) <= starts_at < ends_at or ends_at <= db.now or ends_at - starts_at > AT_MOST:
         raise Invalid(Fault("/ends_at", "cover-times", "A cover begins today or later and lasts 60 days at most."))
+
+
+def _must_see_them_anyway(db: "Workspace", absent_id: UUID) -> None:
+    """Conflict unless what somebody is given, now and later, is in the caller's sight: the whole agency's clients, or
+    those of the team both are in."""
+    of_one_team = db.reach is Reach.TEAM and actor_for(db, absent_id).team_id == db.actor.team_id
+    if not of_one_team and db.reach not in (Reach.AGENCY, Reach.EVERYTHING):
+        raise Conflict("own-assignment")
 
 
 def tell_both(db: "Workspace", kind: NoticeKind, cover_id: UUID, absent_id: UUID, by_id: UUID) -> None:

@@ -146,7 +146,10 @@ def _helps_with(table: Any, client: Any, eyes: Eyes) -> Any:
         return sa.false()
     v = _named("section_volunteers").c
     mine = (v.agency_id == eyes.agency, v.user_id == eyes.actor, v.client_id == client, v.ended_at.is_(None))
-    given = sa.exists().where(*mine, *(table.c[ours] == v[theirs] for ours, theirs in fits))
+    s = _named("plan_sections").c
+    open_to_her = (s.agency_id == v.agency_id, s.id == v.section_id, s.choice != "declined")
+    fitting = (table.c[ours] == v[theirs] for ours, theirs in fits)
+    given = sa.exists().where(*mine, sa.exists().where(*open_to_her), *fitting)
     return sa.and_(given, unwalled(client, eyes), sa.not_(_restricted(table, client, eyes)))
 
 

@@ -28,7 +28,7 @@ MOST = 500  # clients handed over at once
 def assign(db: "Workspace", client_id: UUID, user_id: UUID, until: datetime | None = None) -> UUID:
     """Let an advocate or supervisor work with a client from now on; `until` a moment, 60 days ahead at most, if it is
     for a while. Returns the assignment's id. Conflict when she is assigned already, when it cannot be her, and for
-    oneself where a client is restricted."""
+    oneself where a client is restricted or out of sight."""
     client = _held(db, client_id, user_id)
     if until is None:
         made = Assignment.begin(db, client_id, user_id, client.attention_at)
@@ -122,7 +122,7 @@ def accept(db: "Workspace", ask_id: UUID, user_id: UUID | None) -> Any:
     must_work_here(db, to_id, "/user_id")
     if row.client_id is None:
         staffing_request.answer(db, row, yes=True)
-        Cover.begin(db, row.asked_by_id, to_id, max(row.starts_at, db.now), row.ends_at)
+        Cover.begin(db, row.asked_by_id, to_id, max(row.starts_at, db.now), row.ends_at, asked_for=True)
     else:
         _held(db, row.client_id)
         staffing_request.answer(db, row, yes=True)
@@ -148,7 +148,7 @@ def _leave_no_review(db: "Workspace", client_id: UUID, before: Sequence[Any], to
 
 def _held(db: "Workspace", client_id: UUID, taker: UUID | None = None) -> Any:
     """The client (id, status, restricted, attention_at), locked, after whoever takes her. NotFound out of sight, unless
-    the caller may name her by id. Nobody takes a restricted client herself."""
+    the caller may name her by id. Nobody takes a restricted client herself, or one she may only name."""
     if taker is not None:
         db.hold(taker.bytes)  # as covers do: what she is given meanwhile is covered too
     try:
@@ -157,6 +157,8 @@ def _held(db: "Workspace", client_id: UUID, taker: UUID | None = None) -> Any:
         if not db.actor.names_by_id(Permission.ASSIGNMENT_CREATE):
             raise
         lock_by_id(db, client_id)
+        if taker == db.actor.id:
+            raise Conflict("own-assignment") from None
     client = cover.facts_of(db, client_id)
     if client.restricted and taker == db.actor.id:
         raise Conflict("own-assignment")

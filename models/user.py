@@ -110,8 +110,12 @@ class User(AgencyRecord, table=True):
 
     def change(self, db: "Workspace", *, roles: Iterable[Role] | None = None, **changes: Any) -> None:
         """Change display name, language, team or roles; the row was claimed. Nobody changes her own roles, gives those
-        she may not give, or leaves the team that bounds what she sees."""
+        she may not give, leaves the team that bounds what she sees, or puts others into a team she supervises."""
         if "team_id" in changes and self.id == db.actor.id:
+            raise Conflict("own-role")
+        joins = changes.get("team_id")
+        own = joins is not None and joins == db.actor.team_id and Role.SUPERVISOR in db.actor.roles
+        if own and joins != self.team_id:
             raise Conflict("own-role")
         if roles is not None:
             if self.id == db.actor.id:

@@ -1290,18 +1290,18 @@ _problem(
 _problem(
     409,
     "own-assignment",
-    ("Nobody assigns herself to a restricted client", "Nadie se asigna un caso restringido"),
+    ("Nobody gives herself what she does not see", "Nadie se asigna lo que no ve"),
     (
-        "This client is restricted. Somebody else has to assign her to you.",
-        "Este caso está restringido. Tiene que asignárselo otra persona.",
+        "A client who is restricted, or whom you do not see, is given to you by somebody else.",
+        "Un caso restringido, o que usted no ve, se lo tiene que asignar otra persona.",
     ),
     (
-        "Who sees a restricted client is decided by two people.",
-        "Quién ve un caso restringido lo deciden dos personas.",
+        "Who sees more than her role shows her is decided by two people; so it is with a colleague's cover.",
+        "Quién ve más de lo que su función le muestra lo deciden dos personas; también al cubrir a una colega.",
     ),
     (
-        "Ask somebody who is assigned to her and supervises, or an agency admin.",
-        "Pídalo a quien lo tiene asignado y supervisa, o a quien administra.",
+        "Ask a supervisor who sees her, or another agency admin.",
+        "Pídalo a quien supervisa y lo ve, o a otra persona que administra.",
     ),
     request=f"POST {_CLIENT}/assignments",
 )

@@ -15,6 +15,7 @@ from api.paging import Page
 from api.shapes import Day, Filter, In, Language, Line, LongLine, Name, Note, Out, Patch, Short
 from models import agency
 from models.access import Permission
+from models.break_glass import shut_of_client
 from models.client import Client, ClientStatus, ExternalId, clients_of
 from models.ledger.action import Action
 from models.plan import close_case
@@ -246,6 +247,7 @@ def reopen(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_UPDAT
 def restrict(client_id: UUID, db: Annotated[Workspace, Can(Permission.CLIENT_RESTRICT)]) -> None:
     """From now on only those see her who are assigned to her or cover, supervisors included. Somebody has to be."""
     db.claim(Client, client_id).restrict(db)
+    shut_of_client(db, client_id)
 
 
 @router.delete("/{client_id}/restriction", status_code=204, summary="Lift the restriction of a client")

@@ -1,6 +1,7 @@
 """Whom somebody reached: every client named in the entries of one person or one session, in one answer."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from api.gate import Can
 from api.paging import Page
 from api.shapes import Filter, Instant, Out
 from models.access import Permission
-from models.hidden import hidden
+from models.hidden import hides, shown
 from models.ledger.action import Action
 from models.ledger.finding import Reached, reached
 from models.workspace import Workspace
@@ -68,9 +69,10 @@ def list_opened_clients(
     scope = f"opened?actor={query.actor}&session={query.session}&since={query.since}&until={query.until}"
     position = paging.after_id(db, scope, query.cursor)
     since = query.since or (None if query.actor or query.session else db.now - A_DAY)
-    found = reached(db, actor_id=query.actor, session_id=query.session, since=since, until=query.until)
-    out = {client_id.bytes for client_id in hidden(db, [UUID(bytes=one.client_id) for one in found])}
-    known = [one for one in found if one.client_id not in out]
+    look = partial(reached, db, actor_id=query.actor, session_id=query.session, since=since, until=query.until)
+    known = look()
+    if hides(db, [UUID(bytes=one.client_id) for one in known]):
+        known = look(through=partial(shown, db))
     rest = [one for one in known if position is None or one.client_id > position.bytes]
     db.note(Action.AUDIT_READ, "ledger_entries", [])
     return paging.page(db, scope, rest, query.limit, lambda one: [str(UUID(bytes=one.client_id))], OpenedClientOut.of)

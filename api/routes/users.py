@@ -13,6 +13,7 @@ from api.gate import Can
 from api.paging import Page
 from api.shapes import Email, Filter, Language, Name, Out, Patch
 from models.access import Permission, Role
+from models.break_glass import shut_of_user
 from models.invitation import revoke_sent_by
 from models.ledger.action import Action
 from models.password_reset import void_of
@@ -141,6 +142,7 @@ def suspend(user_id: UUID, db: Annotated[Workspace, Can(Permission.USER_UPDATE)]
     user = db.claim(User, user_id)
     user.suspend(db)
     end_sessions(db, user.id)
+    shut_of_user(db, user.id)
     void_of(db, user.id)
     revoke_sent_by(db, user.id)
     db.flush()

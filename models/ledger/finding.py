@@ -149,8 +149,8 @@ def search(
 
 
 @cache
-def _reaching(*, by_actor: bool, in_session: bool) -> Query:
-    found: Any = sa.select(_E.seq, _E.at, _E.client_id, _E.clients).where(
+def _reaching(*, by_actor: bool, in_session: bool, whole: bool) -> Query:
+    found: Any = sa.select(_E.seq, _E.at, _E.client_id, _E.clients, *([_E.entry] if whole else [])).where(
         _E.seq < _given("edge", sa.BigInteger), sa.or_(_E.client_id.is_not(None), _E.clients.is_not(None))
     )
     if by_actor:
@@ -179,25 +179,30 @@ def reached(
     since: datetime | None,
     until: datetime | None,
     shown: int = 20,
+    through: Callable[[Iterator[dict[str, Any]]], Iterator[dict[str, Any]]] | None = None,
 ) -> list[Reached]:
-    """Every client named in successful entries of a person, of a session, of both or of anybody, by id. What was
-    refused names no client. A session's own person is found by the entry that opened it."""
+    """Every client named in successful entries of a person, of a session, of both or of anybody, by id; of those that
+    come `through` a filter, if there is one. What was refused names no client. A session's own person is found by the
+    entry that opened it."""
     if actor_id is None and session_id is not None:
         opening = Wanted(rows=(session_id,), actions=(Action.SESSION_OPENED,))
         opened = next(entries(db, opening, -1), None)
         if opened is None:
             return []
         actor_id = UUID(opened["who"]["id"])
-    query = _reaching(by_actor=actor_id is not None, in_session=session_id is not None)
+    query = _reaching(by_actor=actor_id is not None, in_session=session_id is not None, whole=through is not None)
     params: dict[str, Any] = {} if actor_id is None else {"who": actor_id}
     if session_id is not None:  # as canonical JSON writes it: whatever stands elsewhere in an entry has no such name
         params["session"] = f'"session":"{session_id}"'.encode()
     found: dict[bytes, Reached] = {}
     edge = BEHIND_ALL
     while rows := db.rows(query, edge=edge, most=BATCH, **params):
-        for row in rows:
-            if (until is None or row.at < until) and (since is None or row.at >= since):
-                _count(found, row, shown)
+        counted = [row for row in rows if (until is None or row.at < until) and (since is None or row.at >= since)]
+        if through is not None:
+            known = {entry["seq"] for entry in through(orjson.loads(row.entry) for row in counted)}
+            counted = [row for row in counted if row.seq in known]
+        for row in counted:
+            _count(found, row, shown)
         if len(rows) < BATCH or (since is not None and rows[-1].at < since):
             break
         edge = rows[-1].seq

@@ -1,7 +1,12 @@
 """Who works with a client, from when until when."""
 
+from uuid import UUID
+
 import pytest
 
+from models.access import Permission
+from models.assignment import Assignment
+from models.errors import Invalid
 from tests.api.contract import NOWHERE, active, client, done, good, last_action, problem, review, same_refusal
 from tests.conftest import Api
 
@@ -60,6 +65,14 @@ class TestAssign:
         api.put("ada", f"/v1/users/{user_id(api, 'ben')}/suspension")
         body = problem(assign(api, one, "ben"), 422, "invalid", "/user_id")
         assert body["errors"][0]["code"] == "takes-no-clients"
+
+    def test_nobody_who_takes_no_clients_assigns_herself(self, api: Api):
+        """As an admin of the agency: she would count as somebody who is left with the client, and sees nothing."""
+        one = client(api)["id"]
+        ada = api.world.people["ada"].actor.id
+        problem(assign(api, one, "ada", by="ada"), 409, "own-assignment")
+        with pytest.raises(Invalid):
+            api.world.run("ada", Permission.ASSIGNMENT_CREATE, lambda db: Assignment.begin(db, UUID(one), ada))
 
     def test_is_the_supervisors(self, api: Api):
         """An advocate hands no client on by herself."""

@@ -2,7 +2,9 @@
 
 import pytest
 
+from models import workspace
 from tests.api.contract import NOWHERE, client, cursor_of, good, plan, problem, refused_cursor, tickable, walk
+from tests.api.test_walls import user_id, wall_off
 from tests.conftest import Api
 
 EVENT = {
@@ -90,6 +92,22 @@ class TestRead:
         """With the parameter that is wrong."""
         body = problem(api.get("aud", f"/v1/audit-events?{query}"), 422, "invalid")
         assert body["errors"][0]["pointer"].startswith(f"/query/{query.partition('=')[0]}")
+
+    def test_an_entry_that_names_too_many_to_list_is_hidden_like_any(self, api: Api, monkeypatch: pytest.MonkeyPatch):
+        """Of many clients an entry holds a digest; whoever must not know of one of them is not shown it either."""
+        monkeypatch.setattr(workspace, "LISTED_IDS", 2)
+        hers = max([client(api)["id"] for _ in range(4)])  # the first one moved is named by herself
+        wall_off(api, hers, "ada")
+        body = {"to_user_id": user_id(api, "ben")}
+        moved = api.put("sol", f"/v1/users/{user_id(api, 'ana')}/caseload-handover", body)
+        good(moved)
+        answers = {who: good(api.get(who, "/v1/audit-events?limit=200"))["data"] for who in ("ada", "aud")}
+        moves = {
+            who: [row for row in rows if row["request_id"] == moved.headers["x-request-id"]]
+            for who, rows in answers.items()
+        }
+        assert not any(hers in str(row) for row in moves["aud"]), "it does not list her"
+        assert (len(moves["ada"]), len(moves["aud"])) == (0, 1)
 
     def test_of_ones_own_agency(self, api: Api):
         """Another agency's acts are not in it."""

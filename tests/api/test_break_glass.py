@@ -321,6 +321,19 @@ class TestReading:
         assert api.put("ada", f"/v1/users/{api.world.people['ben'].actor.id}/suspension").status_code == 200
         assert api.get("ben", reads(scene)[0]).status_code == 401
 
+    def test_suspended_and_let_in_again_or_restricted_for_a_while_it_stays_shut(self, api: Api, scene: Scene) -> None:
+        """What ended it ended it for good; she may open it again, with a reason."""
+        one, (ben, sol) = scene.ids["client_id"], (str(api.world.people[who].actor.id) for who in ("ben", "sol"))
+        suspension, restriction = f"/v1/users/{ben}/suspension", f"/v1/clients/{one}/restriction"
+        assert api.post("sol", f"/v1/clients/{one}/assignments", {"user_id": sol}).status_code == 201
+        for shut, by, again in ((suspension, "ada", "ada"), (restriction, "ana", "sol")):
+            assert opened(api, one).status_code == 201
+            assert api.get("ben", f"/v1/clients/{one}").status_code == 200
+            assert api.put(by, shut).status_code < 300
+            assert api.delete(again, shut).status_code < 300
+            api._tokens.pop("ben")
+            assert api.get("ben", f"/v1/clients/{one}").status_code == 404
+
     def test_it_is_the_persons_alone(self, api: Api, scene: Scene) -> None:
         """Of one client, for one person."""
         opened(api, scene.ids["client_id"])

@@ -6,9 +6,12 @@ from uuid import UUID
 import pytest
 
 from models import cover
+from models.access import Role
 from models.cover import Cover
+from models.team import Team
+from models.user import User
 from tests.api.contract import NOWHERE, client, done, good, problem, same_refusal, walk
-from tests.api.test_walls import user_id
+from tests.api.test_walls import give, user_id
 from tests.conftest import Api
 from tests.factories import soon
 
@@ -99,6 +102,46 @@ class TestCover:
         assert len(good(api.get("ben", "/v1/caseload"))["data"]) == 1
         done(api.delete("sol", f"/v1/covers/{made['id']}"))
         good(api.get("ben", f"/v1/clients/{one}"))
+
+
+def joins(api: Api, *people: str) -> str:
+    """A new team with these people in it."""
+
+    def form(db):
+        team = Team.form(db, "Harbor side")
+        db.flush()
+        for who in people:
+            db.claim(User, api.world.people[who].actor.id).change(db, team_id=team.id)
+        return str(team.id)
+
+    return api.world.system(form)
+
+
+class TestForOneself:
+    def test_shows_a_supervisor_nothing_of_another_team(self, api: Api):
+        """Of ana, who is in no team of sol's, she sees no client; nor does she by covering her. Somebody else may
+        arrange it, and ana may ask for it."""
+        one = client(api)["id"]
+        joins(api, "sol")
+        problem(arrange(api, by="sol"), 409, "own-assignment")
+        same_refusal(api.get("sol", f"/v1/clients/{one}"))
+        asked = good(api.post("ana", "/v1/cover-requests", {"user_id": user_id(api, "sol"), "ends_at": soon(3)}), 201)
+        good(api.put("sol", f"/v1/staffing-requests/{asked['id']}/acceptance", {}))
+        good(api.get("sol", f"/v1/clients/{one}"))
+        good(arrange(api, by="sol", who="ada", starts_at=soon(4)), 201)
+
+    def test_shows_an_admin_nothing(self, api: Api):
+        """An admin who is an advocate too knows colleagues, not their clients."""
+        one = client(api)["id"]
+        give(api, "ada", Role.AGENCY_ADMIN, Role.ADVOCATE)
+        problem(arrange(api, by="ada", who="ada"), 409, "own-assignment")
+        same_refusal(api.get("ada", f"/v1/clients/{one}"))
+
+    def test_is_a_supervisors_where_she_sees_the_clients_anyway(self, api: Api):
+        """Of her own team, and of the whole agency when she is in none."""
+        good(arrange(api, by="sol"), 201)
+        joins(api, "sol", "ben")
+        good(arrange(api, absent="ben", by="sol"), 201)
 
 
 class TestRefused:

@@ -8,6 +8,7 @@ import pytest
 
 from models.ledger import finding
 from tests.api.contract import NOWHERE, client, cursor_of, good, plan, problem, refused_cursor, tickable, walk
+from tests.api.test_walls import propose, user_id, wall_off
 from tests.conftest import Api
 
 PATH = "/v1/audit/opened-clients"
@@ -102,6 +103,20 @@ class TestAfterATheft:
             assert seen == mine
         cursor = cursor_of(api.get("aud", f"{PATH}?actor={ana}&limit=1"))
         refused_cursor(api.get("aud", f"{PATH}?limit=1&cursor={cursor}"))
+
+    def test_counts_no_entry_that_names_somebody_she_must_not_know_of(self, api: Api):
+        """Nor its number: a gap would tell that there is one."""
+        ones = [client(api)["id"] for _ in range(3)]
+        wall_off(api, ones[2], "ada")
+        propose(api, ones[0], "ada")
+        body = {"to_user_id": user_id(api, "ben")}
+        good(api.put("sol", f"/v1/users/{user_id(api, 'ana')}/caseload-handover", body))
+        shown = {row["sequence"] for row in walk(api, "ada", "/v1/audit-events", 200)}
+        rows = good(api.get("ada", PATH))["data"]
+        assert {row["client_id"] for row in rows} == set(ones[:2])
+        for row in rows:
+            assert set(row["sequences"]) <= shown
+            assert row["count"] == len(row["sequences"])
 
     def test_reading_it_is_an_entry_and_is_not_for_advocates(self, api: Api):
         """Who checks is checked too."""

@@ -2,7 +2,20 @@
 
 import pytest
 
-from tests.api.contract import NOWHERE, cursor_of, good, last_action, problem, refused_cursor, same_refusal, walk
+from models.access import Role
+from tests.api.contract import (
+    NOWHERE,
+    client,
+    cursor_of,
+    good,
+    last_action,
+    problem,
+    refused_cursor,
+    same_refusal,
+    walk,
+)
+from tests.api.test_covers import joins
+from tests.api.test_walls import give
 from tests.conftest import Api
 from tests.world import AT_HARBOR
 
@@ -95,6 +108,18 @@ class TestChange:
     def test_nobody_changes_her_own_roles(self, api: Api):
         """Not even an admin."""
         problem(api.patch("ada", path(api, "ada"), {"roles": ["supervisor"]}, if_match=1), 409, "own-role")
+
+    def test_a_supervisor_widens_no_team_of_her_own(self, api: Api):
+        """An admin who supervises a team: a colleague put into it would bring her clients into sight. Another admin
+        may."""
+        one = client(api)["id"]
+        team = joins(api, "sol")
+        give(api, "sol", Role.AGENCY_ADMIN, Role.SUPERVISOR)
+        for who, moves in (("sol", False), ("ada", True)):
+            version = good(api.get(who, path(api)))["version"]
+            answer = api.patch(who, path(api), {"team_id": team}, if_match=version)
+            problem(answer, 409, "own-role") if not moves else good(answer)
+            assert api.get("sol", f"/v1/clients/{one}").status_code == (200 if moves else 404)
 
     def test_needs_the_version(self, api: Api):
         """Without If-Match 428, with a stale or foreign one 412 and today's ETag."""

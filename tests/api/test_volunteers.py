@@ -178,6 +178,9 @@ class TestEnding:
         section = f"/v1/plan-sections/{scene.ids['section_id']}"
         assert api.patch("ana", section, {"choice": "declined"}, if_match=1).status_code == 200
         assert tasks(api) == []
+        assert (
+            tick(api, scene.ids["item_id"]).status_code == tick(api, scene.ids["item_id"], "DELETE").status_code == 404
+        )
         assert api.patch("ana", section, {"choice": "chosen"}, if_match=2).status_code == 200
         assert len(tasks(api)) == 1
         api.put("ana", f"/v1/plans/{scene.ids['plan_id']}/closure")

@@ -112,6 +112,8 @@ ONESELF: list[tuple[str, str, Any, str]] = [
     ("POST", "/v1/users/{me}/password-reset", None, "own-password"),
     ("POST", "/v1/users/{me}/second-factor-reset", None, "own-factor-reset"),
     ("POST", "/v1/walls", {"client_id": "{one}", "user_id": "{me}", "reason": "Mine."}, "own-wall"),
+    ("POST", "/v1/clients/{one}/assignments", {"user_id": "{me}"}, "own-assignment"),
+    ("PUT", "/v1/clients/{one}/handover", {"to_user_id": "{me}"}, "own-assignment"),
     ("POST", "/v1/clients/{restricted}/assignments", {"user_id": "{me}"}, "own-assignment"),
     ("POST", "/v1/clients/{restricted}/assignments", {"user_id": "{me}", "until": soon(3)}, "own-assignment"),
     ("PUT", "/v1/clients/{restricted}/handover", {"to_user_id": "{me}"}, "own-assignment"),
