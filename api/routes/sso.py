@@ -28,7 +28,7 @@ from models.identity import (
     take,
 )
 from models.ledger.action import Action
-from models.session import Opened, SignInSession
+from models.session import ABSOLUTE, Opened, SignInSession
 from models.user import User, UserStatus, find_credentials
 from models.workspace import Workspace
 
@@ -194,7 +194,10 @@ async def _open(front: Front, agency_id: UUID, provider: Provider, person: Perso
         except DomainError:
             raise Unauthenticated("sso-refused") from None  # unlinked meanwhile
         enrolled = factor.is_enrolled(db, found.user_id)
-        opened = SignInSession.open(db, found.user_id, proof, by=BY_PROVIDER, enrolled=enrolled)
+        shown_at = person.shown_at or db.now - ABSOLUTE  # nobody knows when: it counts, and is fresh for nothing
+        opened = SignInSession.open(
+            db, found.user_id, proof, by=BY_PROVIDER, enrolled=enrolled, shown_at=min(shown_at, db.now)
+        )
         identity.last_used_at = db.now
         db.record(Action.SESSION_OPENED, identity)
         db.flush()
