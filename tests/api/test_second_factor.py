@@ -25,6 +25,7 @@ from tests.postgres import Urls
 from tests.world import PASSWORD, PEOPLE, World
 
 ANA = "ana@harbor.example"
+CURRENT = "/v1/sessions/current/second-factor"
 WRONG = "a lantern below the harbour wall"
 
 
@@ -364,6 +365,28 @@ class TestStepUp:
             problem(_prove(api, totp_code="000000"), 403, "wrong-code")
         assert api.world.entries()[-1]["action"] == "session.refused"
         problem(_prove(api, totp_code=code_of(secret, 1)), 429, "rate-limited")
+
+    def test_ten_wrong_codes_end_the_session(self, api: Api) -> None:
+        """From wherever they come: at the third she is told, and after the tenth whoever holds her tokens has nothing."""
+        secret = proven(api, "ada", timedelta(minutes=11))
+        token, right = api.token("ada"), {code_of(secret, n) for n in range(-2, 3)}
+        wrong = [code for code in (f"{n:06d}" for n in range(20)) if code not in right]
+        headers = {"authorization": f"Bearer {token}"}
+        for n in range(10):
+            there = api.at(f"203.0.{n}.7")
+            answer = there.put(None, CURRENT, {"totp_code": wrong[n]}, headers=headers)
+            problem(answer, 403, "wrong-code")
+        there = api.at("203.0.77.7")
+        problem(there.put(None, CURRENT, {"totp_code": code_of(secret, 1)}, headers=headers), 401, "session-ended")
+        assert _told(there, "ada").count("second_factor_wrong") == 1
+
+    def test_what_was_right_is_not_counted(self, api: Api) -> None:
+        """Nor what could not be tried: only wrong ones end a session."""
+        headers = {"authorization": f"Bearer {api.token('ada')}"}
+        for n in range(11):
+            answer = api.at(f"203.0.{n}.7").put(None, CURRENT, {"totp_code": "000000"}, headers=headers)
+            problem(answer, 409, "no-second-factor")
+        good(api.get("ada", "/v1/me"))
 
     def test_one_proof_and_a_factor_to_prove(self, api: Api) -> None:
         """Neither none nor two; and 409 for somebody without a factor."""
