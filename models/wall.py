@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 
 from models import assignment, break_glass, cover, review, volunteer
-from models.access import Reach
+from models.access import Permission, Reach
 from models.base import (
     ID,
     INSTANT,
@@ -25,7 +25,7 @@ from models.client import lock_named
 from models.errors import Conflict
 from models.ledger.action import Action
 from models.rows import Change, Insert, Query, Sight
-from models.user import must_be_here
+from models.user import must_be_here, still_may
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Wall(ClientRecord, table=True):
     @classmethod
     def lift(cls, db: "Workspace", wall_id: UUID) -> None:
         """The second person agrees that it is over. Nobody is assigned again by it. Doing it twice changes nothing;
-        Conflict for whoever proposed the lifting, and when nobody did."""
+        Conflict for whoever proposed the lifting, and when nobody did who may propose now."""
         row = _locked(db, wall_id)
         if row.lifted_at is not None:
             return
@@ -151,6 +151,8 @@ class Wall(ClientRecord, table=True):
             raise Conflict("wall-over")
         if row.lifting_proposed_by_id == db.actor.id:
             raise Conflict("own-wall-proposal")
+        if not still_may(db, row.lifting_proposed_by_id, Permission.WALL_PROPOSE):
+            raise Conflict("wall-over")
         db.change(_LIFT, wall_id=wall_id, at=db.now, by=db.actor.id)
         _note(db, Action.WALL_LIFTED, wall_id, row.client_id, row.user_id)
         cover.settle(db, row.client_id)

@@ -458,6 +458,23 @@ class TestResets:
         reset = good(api.post("ada", f"/v1/users/{sol}/second-factor-reset"), 201)["id"]
         problem(api.put("sol", f"/v1/second-factor-resets/{reset}/approval"), 409, "own-factor-reset")
 
+    @pytest.mark.parametrize("how", ["suspended", "demoted"])
+    def test_whoever_started_it_still_stands_by_it(self, api: Api, how: str) -> None:
+        """Suspended, or no admin any more, she is no first of two; a colleague starts it anew."""
+        self.hire(api, "sol", "ana")
+        ben, sol = (api.world.people[who].actor.id for who in ("ben", "sol"))
+        enrolled(api.world, "ben")
+        reset = good(api.post("sol", f"/v1/users/{ben}/second-factor-reset"), 201)["id"]
+        if how == "suspended":
+            good(api.put("ada", f"/v1/users/{sol}/suspension"))
+        else:
+            version = good(api.get("ada", f"/v1/users/{sol}"))["version"]
+            good(api.patch("ada", f"/v1/users/{sol}", {"roles": ["supervisor"]}, if_match=version))
+        problem(api.put("ada", f"/v1/second-factor-resets/{reset}/approval"), 409, "factor-reset-closed")
+        done(api.delete("ada", f"/v1/second-factor-resets/{reset}"))
+        again = good(api.post("ana", f"/v1/users/{ben}/second-factor-reset"), 201)["id"]
+        good(api.put("ada", f"/v1/second-factor-resets/{again}/approval"))
+
     def test_she_stops_it_herself(self, api: Api) -> None:
         """It was not she who asked; a colleague cannot, and does not learn of it."""
         self.hire(api, "sol")
