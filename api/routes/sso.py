@@ -99,16 +99,15 @@ async def create_session(body: ReturnIn, front: Annotated[Front, Anyone()]) -> S
     account that is nobody's here, a suspended person, a token for somebody else."""
     agency_id = agency_of(body.state)
     begun = Begun(body.state, body.browser_secret)
-    with front.meter.sign_in(f"sso:{agency_id}") as attempt:
-        attempt.failed = True
-        provider = await front.as_system(agency_id, lambda db: _taken(db, begun, None))
-        try:
-            person = await front.providers.person(provider, begun, body.code, body.iss)
-            opened, must_change = await _open(front, agency_id, provider, person)
-        except Unauthenticated:
-            await front.as_system(agency_id, _note_refusal)
-            raise
-        attempt.failed = False
+    # Not counted with failed sign-ins: there is nothing to guess, each state works once, and whoever fails on purpose
+    # would keep everybody of her network out. What a network may send at all is charged before this.
+    provider = await front.as_system(agency_id, lambda db: _taken(db, begun, None))
+    try:
+        person = await front.providers.person(provider, begun, body.code, body.iss)
+        opened, must_change = await _open(front, agency_id, provider, person)
+    except Unauthenticated:
+        await front.as_system(agency_id, _note_refusal)
+        raise
     return signed_in_out(front, opened, must_change=must_change)
 
 

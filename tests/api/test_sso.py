@@ -245,6 +245,18 @@ class TestBrowsers:
             problem(here.post(None, "/v1/sso/sessions", body | lie), 401, "sso-refused")
         good(sso.api.post(None, "/v1/sso/sessions", body), 201)
 
+    def test_nobody_is_kept_out_by_what_others_fail_at(self, sso: Sso):
+        """Forged states and bad codes from her network, as many as anybody likes to send: there is nothing to guess."""
+        body = sso.back(sso.begin())
+        for n in range(6):
+            raw = base64.b64decode(body["state"].removeprefix("wps_") + "==", altchars=b"-_")[:16] + bytes([n]) * 48
+            forged = "wps_" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+            problem(sso.api.post(None, "/v1/sso/sessions", body | {"state": forged}), 401, "sso-refused")
+            begun = sso.begin()
+            theirs = {"code": "x", "state": begun["state"], "browser_secret": begun["browser_secret"]}
+            problem(sso.api.post(None, "/v1/sso/sessions", theirs), 401, "sso-refused")
+        good(sso.api.post(None, "/v1/sso/sessions", body), 201)
+
     def test_a_code_of_another_browser_is_refused_by_pkce(self, sso: Sso):
         """Injected into a flow of one's own."""
         stolen = sso.back(sso.begin())["code"]
