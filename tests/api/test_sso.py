@@ -389,7 +389,7 @@ class TestPasswordsOff:
         sso.link("ada")
         sso.api._tokens["ada"] = good(sso.sign_in(), 201)["access_token"]
         good(sso.api.put("ada", f"{PROVIDER}/requirement"))
-        body = {"issuer": sso.provider.issuer, "client_id": "changed"}
+        body = {"issuer": sso.provider.issuer, "client_id": CLIENT, "factor_values": ["mfa"]}
         assert good(sso.api.put("ada", PROVIDER, body))["local_sign_in"] is True
 
     def test_the_provider_is_the_admins(self, sso: Sso):
@@ -399,6 +399,18 @@ class TestPasswordsOff:
         answer = sso.api.get("ada", PROVIDER)
         assert good(answer)["issuer"] == sso.provider.issuer
         assert SECRET not in answer.text
+        for elsewhere in ({"issuer": oidc.serve().issuer}, {"client_id": "another"}):
+            body = {"issuer": sso.provider.issuer, "client_id": CLIENT} | elsewhere
+            problem(sso.api.put("ada", PROVIDER, body), 422, "invalid", "/client_secret")
+            good(sso.api.put("ada", PROVIDER, body | {"client_secret": SECRET}))
+            good(sso.api.put("ada", PROVIDER, body | {"enabled": True}))
+            good(
+                sso.api.put(
+                    "ada",
+                    PROVIDER,
+                    body | {"issuer": sso.provider.issuer, "client_id": CLIENT, "client_secret": SECRET},
+                )
+            )
         for issuer in (
             "http://login.provider.example",
             "https://localhost",
