@@ -17,7 +17,7 @@ from api.shapes import Out
 from models import factor, odd_sign_in, recovery, throttle
 from models.access import PLATFORM
 from models.errors import Forbidden, Unauthenticated
-from models.identity import must_allow_local
+from models.identity import allows_local
 from models.notice import NoticeKind, tell
 from models.session import Opened, SignInSession
 from models.throttle import Try
@@ -130,7 +130,9 @@ async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found
 
     def look(db: Workspace) -> tuple[Any, bool]:
         known = find_credentials(db, user_id)
-        return known, not tried.guarded or recovery.is_unused(db, user_id, shown.recovery_code or "")
+        let_in = not tried.guarded or recovery.is_unused(db, user_id, shown.recovery_code or "")
+        # Where passwords are off a right one is answered as a wrong one: whoever tries learns nothing of it.
+        return known, let_in and allows_local(db)
 
     known, let_in = await front.as_system(agency_id, look)
     active = known is not None and known.status is UserStatus.ACTIVE and let_in
@@ -147,7 +149,8 @@ async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found
         user = db.claim(User, known.id)
         if user.password_hash != known.password_hash or user.status is not UserStatus.ACTIVE:
             raise Unauthenticated("invalid-credentials")  # changed while we hashed
-        must_allow_local(db)
+        if not allows_local(db):
+            raise Unauthenticated("invalid-credentials")  # switched off while we hashed
         proof = None
         if factor.is_enrolled(db, known.id) and (proof := _proof(db, known.id, shown)) is None:
             return None

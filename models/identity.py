@@ -231,10 +231,9 @@ def provider_of(db: "Workspace") -> Provider:
     return Provider(issuer, app_id, secret, frozenset(row.factor_values.split()), row.seal_rev)
 
 
-def must_allow_local(db: "Workspace") -> None:
-    """Unauthenticated('local-sign-in-off') where people come in by the provider alone."""
-    if any(row.enabled and not row.local_sign_in for row in db.rows(_LOCAL)):
-        raise Unauthenticated("local-sign-in-off")
+def allows_local(db: "Workspace") -> bool:
+    """Whether a password lets anybody in: not where people come in by the provider alone."""
+    return not any(row.enabled and not row.local_sign_in for row in db.rows(_LOCAL))
 
 
 def begin(db: "Workspace", provider: Provider, user_id: UUID | None = None) -> Begun:

@@ -374,7 +374,7 @@ class TestPasswordsOff:
         sso.api._tokens["ada"] = good(sso.sign_in(), 201)["access_token"]
         assert good(sso.api.put("ada", f"{PROVIDER}/requirement"))["local_sign_in"] is False
         ana = {"email": "ana@harbor.example", "password": PASSWORD}
-        problem(sso.api.post(None, "/v1/sessions", ana), 401, "local-sign-in-off")
+        problem(sso.api.post(None, "/v1/sessions", ana), 401, "invalid-credentials")  # as for a wrong one
         problem(
             sso.api.post(None, "/v1/sessions", ana | {"password": "not this one at all"}), 401, "invalid-credentials"
         )
