@@ -100,10 +100,10 @@ TITLES: dict[NoticeKind, dict[str, str]] = {
         "administra.",
     },
     N.SECOND_FACTOR_WRONG: {
-        "en": "Somebody gave your password and then a wrong code, several times. If that was not you, change your "
-        "password now and tell an admin.",
-        "es": "Alguien dio su contraseña y luego un código incorrecto, varias veces. Si no fue usted, cambie ahora su "
-        "contraseña y avise a quien administra.",
+        "en": "Somebody gave your password, or used a session of yours, and then gave a wrong code, several times. If "
+        "that was not you, change your password now and tell an admin.",
+        "es": "Alguien dio su contraseña, o usó una sesión suya, y luego dio un código incorrecto, varias veces. Si no "
+        "fue usted, cambie ahora su contraseña y avise a quien administra.",
     },
     N.SECTION_GIVEN: {
         "en": "You were given steps to help with.",

@@ -7,11 +7,13 @@ audience, its nonce and its time. Every failure is one refusal: which it was is 
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from api import outgoing
 from api.outgoing import Away
+from models.access import STEP_UP_WITHIN
 from models.errors import DomainError, Unauthenticated, Unavailable
 from models.identity import Begun, Provider
 
@@ -21,6 +23,7 @@ AGAIN = 10  # seconds before a provider is asked again for keys we did not find
 MOST_KEPT = 200
 LEEWAY = 60  # seconds the provider's clock may differ
 OLDEST = 600  # seconds since a token was made
+SHOWN_WITHIN = int(STEP_UP_WITHIN.total_seconds())  # a provider that let her in before asks her again
 
 
 class NotInstalled(DomainError):
@@ -40,10 +43,12 @@ class _Known:
 
 @dataclass(frozen=True)
 class Person:
-    """Who the provider says came: the subject, and whether its word counts for a second factor."""
+    """Who the provider says came: the subject, whether its word counts for a second factor, and when she showed that;
+    None when it does not say."""
 
     subject: str
     factor: bool
+    shown_at: datetime | None
 
 
 class Providers:
@@ -68,6 +73,7 @@ class Providers:
             "nonce": begun.nonce,
             "code_challenge": create_s256_code_challenge(begun.verifier),
             "code_challenge_method": "S256",
+            "max_age": SHOWN_WITHIN,
         }
         return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
 
@@ -96,7 +102,7 @@ class Providers:
         said = await self._verified(provider, known, token, begun.nonce)
         values = said.get("amr") if isinstance(said.get("amr"), list) else []
         shown = {value for value in [*(values or []), said.get("acr")] if isinstance(value, str)}
-        return Person(said["sub"], bool(shown & provider.factor_values))
+        return Person(said["sub"], bool(shown & provider.factor_values), _shown_at(said.get("auth_time")))
 
     async def _of(self, issuer: str) -> _Known:
         known = self._known.get(issuer)
@@ -179,6 +185,14 @@ def _must_be_for_us(said: dict[str, Any], head: dict[str, Any], provider: Provid
         raise ValueError
     if not now - OLDEST < said["iat"] < now + LEEWAY:
         raise ValueError
+
+
+def _shown_at(auth_time: Any) -> datetime | None:
+    """When she last proved there who she is, as OpenID has it: a whole number of seconds, and none of tomorrow."""
+    now = int(time.time())
+    if type(auth_time) is not int or not 0 <= auth_time < now + LEEWAY:
+        return None
+    return datetime.fromtimestamp(min(auth_time, now), UTC)
 
 
 def _must_be_installed() -> None:

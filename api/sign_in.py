@@ -17,7 +17,7 @@ from api.shapes import Out
 from models import factor, odd_sign_in, recovery, throttle
 from models.access import PLATFORM
 from models.errors import Forbidden, Unauthenticated
-from models.identity import must_allow_local
+from models.identity import allows_local
 from models.notice import NoticeKind, tell
 from models.session import Opened, SignInSession
 from models.throttle import Try
@@ -130,7 +130,9 @@ async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found
 
     def look(db: Workspace) -> tuple[Any, bool]:
         known = find_credentials(db, user_id)
-        return known, not tried.guarded or recovery.is_unused(db, user_id, shown.recovery_code or "")
+        let_in = not tried.guarded or recovery.is_unused(db, user_id, shown.recovery_code or "")
+        # Where passwords are off a right one is answered as a wrong one: whoever tries learns nothing of it.
+        return known, let_in and allows_local(db)
 
     known, let_in = await front.as_system(agency_id, look)
     active = known is not None and known.status is UserStatus.ACTIVE and let_in
@@ -147,7 +149,8 @@ async def _tried(front: Front, shown: Shown, attempt: Attempt, tried: Try, found
         user = db.claim(User, known.id)
         if user.password_hash != known.password_hash or user.status is not UserStatus.ACTIVE:
             raise Unauthenticated("invalid-credentials")  # changed while we hashed
-        must_allow_local(db)
+        if not allows_local(db):
+            raise Unauthenticated("invalid-credentials")  # switched off while we hashed
         proof = None
         if factor.is_enrolled(db, known.id) and (proof := _proof(db, known.id, shown)) is None:
             return None
@@ -207,23 +210,48 @@ async def _settled(front: Front, work: Callable[[Workspace], T]) -> T:
 
 async def shown_again(errand: Errand, prove: Callable[[], Awaitable[T | None]], refusal: Forbidden) -> T:
     """Somebody signed in shows her password or a code once more: whoever holds her screen may guess no faster than at
-    the door. `prove` gives None for what is wrong. Raises the refusal, Spent."""
-    front, user_id = errand.front, errand.claims.user_id
+    the door, and after ten that were wrong the session ends. `prove` gives None for what is wrong. Raises the refusal,
+    Spent."""
+    front, user_id, session_id = errand.front, errand.claims.user_id, errand.claims.session_id
     account = front.passwords.service.throttle_tag(b"person", user_id.bytes)
     network = network_of(front.origin.ip)
+
+    def begin(db: Workspace) -> tuple[Try, bool]:
+        tried = throttle.begin(db, account, network, None, recovering=True)
+        return tried, throttle.shown_again(db, session_id)
+
+    def undo(db: Workspace) -> None:
+        throttle.undone(db, tried)
+        throttle.not_wrong(db, session_id)
+
+    def accept(db: Workspace) -> None:
+        throttle.succeeded(db, tried, known=False)
+        throttle.not_wrong(db, session_id)
+
+    def count(db: Workspace) -> bool:
+        throttle.failed(db, tried)
+        return refusal.reason == "wrong-code" and throttle.wrong_code(db, tried)
+
+    def keep(db: Workspace) -> None:
+        note_refusal(db, user_id)
+        if often:
+            tell(db, [user_id], NoticeKind.SECOND_FACTOR_WRONG)
+        if last:
+            db.claim(SignInSession, session_id).revoke(db)
+
     with front.meter.sign_in(str(user_id), None) as attempt:
-        tried = await front.as_platform(lambda db: throttle.begin(db, account, network, None, recovering=True))
+        tried, last = await front.as_platform(begin)
         try:
             proved = await prove()
         except BaseException:
-            await _settled(front, lambda db: throttle.undone(db, tried))
+            await _settled(front, undo)
             raise
         if proved is not None:
-            await _settled(front, lambda db: throttle.succeeded(db, tried, known=False))
+            await _settled(front, accept)
             return proved
         attempt.failed = True
-        await _settled(front, lambda db: throttle.failed(db, tried))
-        await errand.run(lambda db: note_refusal(db, user_id))
+        often = await _settled(front, count)
+        await errand.run(keep)
     raise refusal
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models import agency, legal_hold, release
+from models.access import Permission
 from models.base import (
     ID,
     JSON,
@@ -27,6 +28,7 @@ from models.ledger.book import LedgerEntry
 from models.paging import newest_first, page
 from models.rows import Insert, Query
 from models.shred import purge, shred
+from models.user import still_may
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -112,7 +114,8 @@ class Destruction(AgencyRecord, table=True):
     @classmethod
     def carry_out(cls, db: "Workspace", destruction_id: UUID) -> "Destruction":
         """The second person agrees, and in this unit it is done. Returns the certificate; doing it twice changes
-        nothing. Conflict for the proposer, for a proposal no longer open, while a hold stands or a release lives."""
+        nothing. Conflict for the proposer, for a proposal no longer open or of somebody who may not propose now, while
+        a hold stands or a release lives."""
         row = db.find(cls, destruction_id)
         if row.proposed_by_id == db.actor.id:
             raise Conflict("own-proposal")
@@ -123,6 +126,8 @@ class Destruction(AgencyRecord, table=True):
         row = db.claim(cls, destruction_id)
         if row.carried_out_at is None:
             _must_be_open(db, row)
+            if not still_may(db, row.proposed_by_id, Permission.DESTRUCTION_PROPOSE):
+                raise Conflict("destruction-not-open")
             _must_be_free(db, row.client_id)
             row.destroy(db)
         return row

@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models import factor
-from models.access import Role
+from models.access import Permission, Role
 from models.base import ID, INSTANT, AgencyRecord, columns, id_field, instant_field, within
 from models.errors import Conflict
 from models.ledger.action import Action
@@ -16,7 +16,7 @@ from models.overseers import holding
 from models.paging import newest_first, page
 from models.rows import Query
 from models.session import end_sessions
-from models.user import User
+from models.user import User, still_may
 
 if TYPE_CHECKING:
     from models.workspace import Workspace
@@ -74,12 +74,14 @@ class FactorReset(AgencyRecord, table=True):
 
     def approve(self, db: "Workspace") -> None:
         """Take the factor and its recovery codes away and sign her out everywhere. Neither she nor whoever started it
-        can. Doing it twice changes nothing."""
+        can; Conflict when whoever started it could not now. Doing it twice changes nothing."""
         if self.approved_at is not None:
             return
         if db.actor.id in (self.user_id, self.started_by_id):
             raise Conflict("own-factor-reset")
         self._must_be_open(db)
+        if not still_may(db, self.started_by_id, Permission.FACTOR_RESET):
+            raise Conflict("factor-reset-closed")
         self.approved_at, self.approved_by_id = db.now, db.actor.id
         db.record(Action.FACTOR_RESET_APPROVED, self)
         factor.remove(db, self.user_id, Action.FACTOR_RESET)

@@ -25,7 +25,7 @@ from models.base import (
     table_of,
     within,
 )
-from models.errors import Conflict, NotFound, Unauthenticated
+from models.errors import Conflict, Fault, Invalid, NotFound, Unauthenticated
 from models.ledger.action import Action
 from models.notice import NoticeKind, tell
 from models.rows import Change, Insert, Query
@@ -70,7 +70,8 @@ class IdentityProvider(AgencyRecord, table=True):
 
     @classmethod
     def put(cls, db: "Workspace", app_secret: str | None, factor_values: Iterable[str], **values: Any) -> None:
-        """Enter it, or change it; without a secret the one that is there stays. Passwords work again from here on:
+        """Enter it, or change it; without a secret the one that is there stays, unless it would be
+        sent elsewhere or for another client: Invalid. Passwords work again from here on:
         nobody has come in by what was just entered."""
         values |= {"factor_values": " ".join(factor_values), "local_sign_in": True}
         if app_secret is not None:
@@ -80,6 +81,9 @@ class IdentityProvider(AgencyRecord, table=True):
         except NotFound:
             db.create(cls, Action.IDENTITY_PROVIDER_CHANGED, id=db.agency_id, **values)
         else:
+            there = cls.issuer.open(row), cls.app_id.open(row)
+            if app_secret is None and there != (values["issuer"], values["app_id"]):
+                raise Invalid(Fault("/client_secret", "missing", ""))
             for name, value in values.items():
                 setattr(row, name, value)
             db.record(Action.IDENTITY_PROVIDER_CHANGED, row)
@@ -227,10 +231,9 @@ def provider_of(db: "Workspace") -> Provider:
     return Provider(issuer, app_id, secret, frozenset(row.factor_values.split()), row.seal_rev)
 
 
-def must_allow_local(db: "Workspace") -> None:
-    """Unauthenticated('local-sign-in-off') where people come in by the provider alone."""
-    if any(row.enabled and not row.local_sign_in for row in db.rows(_LOCAL)):
-        raise Unauthenticated("local-sign-in-off")
+def allows_local(db: "Workspace") -> bool:
+    """Whether a password lets anybody in: not where people come in by the provider alone."""
+    return not any(row.enabled and not row.local_sign_in for row in db.rows(_LOCAL))
 
 
 def begin(db: "Workspace", provider: Provider, user_id: UUID | None = None) -> Begun:

@@ -62,11 +62,18 @@ class SignInSession(AgencyRecord, table=True):
 
     @classmethod
     def open(
-        cls, db: "Workspace", user_id: UUID, proof: str | None = None, *, by: str = "password", enrolled: bool = False
+        cls,
+        db: "Workspace",
+        user_id: UUID,
+        proof: str | None = None,
+        *,
+        by: str = "password",
+        enrolled: bool = False,
+        shown_at: datetime | None = None,
     ) -> "Opened":
         """Sign a person in; the oldest of her sessions ends when she has more than 10. `proof`: what second factor she
-        showed just now; without one the session can only enrol, or show it, unless the agency asks for none and she has
-        none (`enrolled`)."""
+        showed, just now or at `shown_at`; without one the session can only enrol, or show it, unless the agency asks
+        for none and she has none (`enrolled`)."""
         session_id = uuid4()
         secret = db.vault.service.refresh_secret(session_id, 1)
         session = db.create(
@@ -81,7 +88,7 @@ class SignInSession(AgencyRecord, table=True):
             agent=db.origin.agent,
             network=place_of(db.origin.ip),
             auth=f"{by}+{proof}" if proof else by,
-            factor_at=db.now if proof else None,
+            factor_at=(shown_at or db.now) if proof else None,
             must_enrol=proof is None and (enrolled or agency.needs_factor(db)),
         )
         db.flush()

@@ -18,7 +18,7 @@ from sqlmodel import Field
 
 from models.access import PLATFORM
 from models.base import BYTES, INSTANT, Record, columns, id_field, instant_field, table_of
-from models.errors import Spent, Unavailable
+from models.errors import Spent, Unauthenticated, Unavailable
 from models.rows import Change, Insert, Query
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ QUIET = timedelta(hours=1)  # without a failure, and waits begin at the first ag
 SOURCE_MOST, SOURCE_WINDOW = 60, timedelta(minutes=15)  # failures of unknown devices from one network
 GUARDED = 100  # failures in a row at one account: then known devices and recovery codes only
 WRONG_CODES = 3  # in a week: then the person is told that somebody has her password
+MOST_IN_SESSION = 10  # wrong codes or passwords shown again in one session: then it ends
 WRONG_CODE = 10  # so many failures is a wrong code after the right password: somebody knows the password
 KEPT = timedelta(days=7)
 DEVICE_LIFE = timedelta(days=90)
@@ -168,6 +169,25 @@ def wrong_code(db: "Workspace", tried: Try) -> bool:
     return so_far + 1 == WRONG_CODES
 
 
+def shown_again(db: "Workspace", session_id: UUID) -> bool:
+    """Somebody signed in shows a code or her password once more: one try more in this session, wrong until `not_wrong`
+    says otherwise. True when it is the last one, and the session ends unless it is right. Raises Unauthenticated when
+    there was a last one already."""
+    bucket = db.vault.service.throttle_tag(b"session", session_id.bytes)
+    row = _locked(db, bucket)
+    if row.failures >= MOST_IN_SESSION:
+        raise Unauthenticated("session-ended")
+    _keep(db, bucket, replace(row, failures=row.failures + 1))
+    return row.failures + 1 == MOST_IN_SESSION
+
+
+def not_wrong(db: "Workspace", session_id: UUID) -> None:
+    """What was shown again in this session was right, or nothing was found out."""
+    bucket = db.vault.service.throttle_tag(b"session", session_id.bytes)
+    row = _locked(db, bucket)
+    _keep(db, bucket, replace(row, failures=max(row.failures - 1, 0)))
+
+
 def undone(db: "Workspace", tried: Try) -> None:
     """Nothing was found out: it was no failure."""
     if tried.source is not None:
@@ -230,7 +250,7 @@ def _give_back_source(db: "Workspace", tried: Try) -> None:
 
 def _locked(db: "Workspace", bucket: bytes) -> Bucket:
     """The count, locked until the unit ends; begun if it is not there. Buckets are taken in one order: network, then
-    account and network, then account, then its wrong codes."""
+    account and network, then account, then its wrong codes; a session's stands last."""
     row = {"bucket": bucket, "began_at": db.now, "open_at": db.now, "touched_at": db.now}
     for _ in range(5):  # somebody who got in may take the row away between the two
         db.insert(_ADD, [row])

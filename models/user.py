@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.access import MAY_GRANT, PLATFORM, Actor, Kind, Role
+from models.access import GRANTS, MAY_GRANT, PLATFORM, Actor, Kind, Permission, Role
 from models.base import BYTES, ID, AgencyRecord, choice, columns, id_field, instant_field, sealed_column, within
 from models.errors import Conflict, Fault, Forbidden, Invalid
 from models.ledger.action import Action
@@ -205,6 +205,16 @@ def must_be_here(db: "Workspace", user_id: UUID, pointer: str) -> None:
     """Invalid unless the id is of a person of this agency, suspended or not."""
     if not db.rows(_CREDENTIALS, user_id=user_id):
         raise Invalid(Fault(pointer, "unknown-user", "There is no such person at this agency."))
+
+
+def still_may(db: "Workspace", user_id: UUID, permission: Permission) -> bool:
+    """Whether somebody who asked for something would be let ask now: active, and in a role that grants it. The machine
+    always would."""
+    if user_id == PLATFORM:
+        return True
+    found = db.rows(_CREDENTIALS, user_id=user_id)
+    active = bool(found) and found[0].status is UserStatus.ACTIVE
+    return active and any(permission in GRANTS[role] for role in roles_of(found[0].roles))
 
 
 def actor_for(db: "Workspace", user_id: UUID) -> Actor:

@@ -28,7 +28,7 @@ from models.notice import NoticeKind, tell
 from models.overseers import admins_of, supervisors_of
 from models.paging import newest_first, page
 from models.rows import ByReach, Change, Insert, Query
-from models.user import must_be_here
+from models.user import must_be_here, still_may
 from models.vault.sealed import Sealed
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Wall(ClientRecord, table=True):
     @classmethod
     def lift(cls, db: "Workspace", wall_id: UUID) -> None:
         """The second person agrees that it is over. Nobody is assigned again by it. Doing it twice changes nothing;
-        Conflict for whoever proposed the lifting, and when nobody did."""
+        Conflict for whoever proposed the lifting, and when nobody did who may propose now."""
         row = _locked(db, wall_id)
         if row.lifted_at is not None:
             return
@@ -154,6 +154,8 @@ class Wall(ClientRecord, table=True):
             raise Conflict("wall-over")
         if row.lifting_proposed_by_id == db.actor.id:
             raise Conflict("own-wall-proposal")
+        if not still_may(db, row.lifting_proposed_by_id, Permission.WALL_PROPOSE):
+            raise Conflict("wall-over")
         db.change(_LIFT, wall_id=wall_id, at=db.now, by=db.actor.id)
         _note(db, Action.WALL_LIFTED, wall_id, row.client_id, row.user_id)
         cover.settle(db, row.client_id)

@@ -93,7 +93,7 @@ class Provider:
             "nonce": asked["nonce"],
             "iat": now,
             "exp": now + 300,
-        }
+        } | ({"auth_time": now} if "max_age" in asked else {})
         claims = {name: value for name, value in (claims | self.alter).items() if name not in self.drop}
         return 200, {"access_token": "x", "token_type": "Bearer", "id_token": self.signed(claims)}
 

@@ -214,12 +214,14 @@ _problem(
     ),
     (
         (
-            "The address is unknown, the password is wrong, or the person may not sign in at present. The answer is "
-            "the same for all three, so that nobody can find out who works here."
+            "The address is unknown, the password is wrong, the person may not sign in at present, or her agency signs "
+            "in at its identity provider only. The answer is the same for all, so that nobody can find out who works "
+            "here."
         ),
         (
-            "El correo no se conoce, la contraseña no es correcta o la persona no puede entrar por ahora. La respuesta "
-            "es la misma en los tres casos, para que nadie averigüe quién trabaja aquí."
+            "El correo no se conoce, la contraseña no es correcta, la persona no puede entrar por ahora o su "
+            "organización entra solo por su proveedor de identidad. La respuesta es la misma en todos los casos, para "
+            "que nadie averigüe quién trabaja aquí."
         ),
     ),
     (
@@ -335,25 +337,6 @@ _problem(
 
 # -- 403: known, but not allowed ---------------------------------------------------------------------------------------
 
-_problem(
-    401,
-    "local-sign-in-off",
-    ("Passwords are switched off here", "Las contraseñas están desactivadas aquí"),
-    (
-        "At your agency people sign in at its identity provider. Use the agency's own sign-in page.",
-        "En su organización se entra a través de su proveedor de identidad. Use la página de acceso de la "
-        "organización.",
-    ),
-    (
-        "An agency admin decided that only the provider lets people in.",
-        "Quien administra decidió que solo se entre por el proveedor.",
-    ),
-    (
-        "POST /v1/sso/authorization begins; `waypost sso allow-local AGENCY` on the machine lets passwords work again.",
-        "POST /v1/sso/authorization inicia; `waypost sso allow-local AGENCY` en la máquina reactiva las contraseñas.",
-    ),
-    request="POST /v1/sessions",
-)
 _problem(
     401,
     "sso-refused",

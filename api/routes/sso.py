@@ -28,7 +28,7 @@ from models.identity import (
     take,
 )
 from models.ledger.action import Action
-from models.session import Opened, SignInSession
+from models.session import ABSOLUTE, Opened, SignInSession
 from models.user import User, UserStatus, find_credentials
 from models.workspace import Workspace
 
@@ -99,16 +99,15 @@ async def create_session(body: ReturnIn, front: Annotated[Front, Anyone()]) -> S
     account that is nobody's here, a suspended person, a token for somebody else."""
     agency_id = agency_of(body.state)
     begun = Begun(body.state, body.browser_secret)
-    with front.meter.sign_in(f"sso:{agency_id}") as attempt:
-        attempt.failed = True
-        provider = await front.as_system(agency_id, lambda db: _taken(db, begun, None))
-        try:
-            person = await front.providers.person(provider, begun, body.code, body.iss)
-            opened, must_change = await _open(front, agency_id, provider, person)
-        except Unauthenticated:
-            await front.as_system(agency_id, _note_refusal)
-            raise
-        attempt.failed = False
+    # Not counted with failed sign-ins: there is nothing to guess, each state works once, and whoever fails on purpose
+    # would keep everybody of her network out. What a network may send at all is charged before this.
+    provider = await front.as_system(agency_id, lambda db: _taken(db, begun, None))
+    try:
+        person = await front.providers.person(provider, begun, body.code, body.iss)
+        opened, must_change = await _open(front, agency_id, provider, person)
+    except Unauthenticated:
+        await front.as_system(agency_id, _note_refusal)
+        raise
     return signed_in_out(front, opened, must_change=must_change)
 
 
@@ -194,7 +193,10 @@ async def _open(front: Front, agency_id: UUID, provider: Provider, person: Perso
         except DomainError:
             raise Unauthenticated("sso-refused") from None  # unlinked meanwhile
         enrolled = factor.is_enrolled(db, found.user_id)
-        opened = SignInSession.open(db, found.user_id, proof, by=BY_PROVIDER, enrolled=enrolled)
+        shown_at = person.shown_at or db.now - ABSOLUTE  # nobody knows when: it counts, and is fresh for nothing
+        opened = SignInSession.open(
+            db, found.user_id, proof, by=BY_PROVIDER, enrolled=enrolled, shown_at=min(shown_at, db.now)
+        )
         identity.last_used_at = db.now
         db.record(Action.SESSION_OPENED, identity)
         db.flush()

@@ -166,6 +166,19 @@ class TestApprove:
         good(approve(api, by_ada, "sol"))
         good(approve(api, by_sol))
 
+    def test_whoever_proposed_still_stands_by_it(self, api: Api):
+        """Nothing is destroyed on the word of somebody suspended, or who may not propose any more; another one may."""
+        one, sol = client(api)["id"], api.world.people["sol"].actor.id
+        proposal = propose(api, one)
+        give_roles(api, "sol", "advocate")
+        problem(approve(api, proposal), 409, "destruction-not-open")
+        give_roles(api, "sol", "supervisor")
+        good(api.put("ada", f"/v1/users/{sol}/suspension"))
+        problem(approve(api, proposal), 409, "destruction-not-open")
+        give_roles(api, "ben", "agency_admin")
+        done(api.delete("ada", f"/v1/destructions/{proposal['id']}"))
+        good(approve(api, propose(api, one, "ben")))
+
     def test_of_another_agency_is_not_there(self, api: Api):
         """Its proposals are nobody's here."""
         theirs = stage(api, "other").ids["destruction_id"]

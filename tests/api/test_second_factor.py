@@ -25,6 +25,7 @@ from tests.postgres import Urls
 from tests.world import PASSWORD, PEOPLE, World
 
 ANA = "ana@harbor.example"
+CURRENT = "/v1/sessions/current/second-factor"
 WRONG = "a lantern below the harbour wall"
 
 
@@ -365,6 +366,28 @@ class TestStepUp:
         assert api.world.entries()[-1]["action"] == "session.refused"
         problem(_prove(api, totp_code=code_of(secret, 1)), 429, "rate-limited")
 
+    def test_ten_wrong_codes_end_the_session(self, api: Api) -> None:
+        """From wherever they come: at the third she is told, and after the tenth whoever holds her tokens has nothing."""
+        secret = proven(api, "ada", timedelta(minutes=11))
+        token, right = api.token("ada"), {code_of(secret, n) for n in range(-2, 3)}
+        wrong = [code for code in (f"{n:06d}" for n in range(20)) if code not in right]
+        headers = {"authorization": f"Bearer {token}"}
+        for n in range(10):
+            there = api.at(f"203.0.{n}.7")
+            answer = there.put(None, CURRENT, {"totp_code": wrong[n]}, headers=headers)
+            problem(answer, 403, "wrong-code")
+        there = api.at("203.0.77.7")
+        problem(there.put(None, CURRENT, {"totp_code": code_of(secret, 1)}, headers=headers), 401, "session-ended")
+        assert _told(there, "ada").count("second_factor_wrong") == 1
+
+    def test_what_was_right_is_not_counted(self, api: Api) -> None:
+        """Nor what could not be tried: only wrong ones end a session."""
+        headers = {"authorization": f"Bearer {api.token('ada')}"}
+        for n in range(11):
+            answer = api.at(f"203.0.{n}.7").put(None, CURRENT, {"totp_code": "000000"}, headers=headers)
+            problem(answer, 409, "no-second-factor")
+        good(api.get("ada", "/v1/me"))
+
     def test_one_proof_and_a_factor_to_prove(self, api: Api) -> None:
         """Neither none nor two; and 409 for somebody without a factor."""
         problem(_prove(api), 422, "invalid")
@@ -434,6 +457,23 @@ class TestResets:
         problem(api.post("ada", f"/v1/users/{ada}/second-factor-reset"), 409, "own-factor-reset")
         reset = good(api.post("ada", f"/v1/users/{sol}/second-factor-reset"), 201)["id"]
         problem(api.put("sol", f"/v1/second-factor-resets/{reset}/approval"), 409, "own-factor-reset")
+
+    @pytest.mark.parametrize("how", ["suspended", "demoted"])
+    def test_whoever_started_it_still_stands_by_it(self, api: Api, how: str) -> None:
+        """Suspended, or no admin any more, she is no first of two; a colleague starts it anew."""
+        self.hire(api, "sol", "ana")
+        ben, sol = (api.world.people[who].actor.id for who in ("ben", "sol"))
+        enrolled(api.world, "ben")
+        reset = good(api.post("sol", f"/v1/users/{ben}/second-factor-reset"), 201)["id"]
+        if how == "suspended":
+            good(api.put("ada", f"/v1/users/{sol}/suspension"))
+        else:
+            version = good(api.get("ada", f"/v1/users/{sol}"))["version"]
+            good(api.patch("ada", f"/v1/users/{sol}", {"roles": ["supervisor"]}, if_match=version))
+        problem(api.put("ada", f"/v1/second-factor-resets/{reset}/approval"), 409, "factor-reset-closed")
+        done(api.delete("ada", f"/v1/second-factor-resets/{reset}"))
+        again = good(api.post("ana", f"/v1/users/{ben}/second-factor-reset"), 201)["id"]
+        good(api.put("ada", f"/v1/second-factor-resets/{again}/approval"))
 
     def test_she_stops_it_herself(self, api: Api) -> None:
         """It was not she who asked; a colleague cannot, and does not learn of it."""

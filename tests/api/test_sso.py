@@ -245,6 +245,18 @@ class TestBrowsers:
             problem(here.post(None, "/v1/sso/sessions", body | lie), 401, "sso-refused")
         good(sso.api.post(None, "/v1/sso/sessions", body), 201)
 
+    def test_nobody_is_kept_out_by_what_others_fail_at(self, sso: Sso):
+        """Forged states and bad codes from her network, as many as anybody likes to send: there is nothing to guess."""
+        body = sso.back(sso.begin())
+        for n in range(6):
+            raw = base64.b64decode(body["state"].removeprefix("wps_") + "==", altchars=b"-_")[:16] + bytes([n]) * 48
+            forged = "wps_" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+            problem(sso.api.post(None, "/v1/sso/sessions", body | {"state": forged}), 401, "sso-refused")
+            begun = sso.begin()
+            theirs = {"code": "x", "state": begun["state"], "browser_secret": begun["browser_secret"]}
+            problem(sso.api.post(None, "/v1/sso/sessions", theirs), 401, "sso-refused")
+        good(sso.api.post(None, "/v1/sso/sessions", body), 201)
+
     def test_a_code_of_another_browser_is_refused_by_pkce(self, sso: Sso):
         """Injected into a flow of one's own."""
         stolen = sso.back(sso.begin())["code"]
@@ -362,7 +374,7 @@ class TestPasswordsOff:
         sso.api._tokens["ada"] = good(sso.sign_in(), 201)["access_token"]
         assert good(sso.api.put("ada", f"{PROVIDER}/requirement"))["local_sign_in"] is False
         ana = {"email": "ana@harbor.example", "password": PASSWORD}
-        problem(sso.api.post(None, "/v1/sessions", ana), 401, "local-sign-in-off")
+        problem(sso.api.post(None, "/v1/sessions", ana), 401, "invalid-credentials")  # as for a wrong one
         problem(
             sso.api.post(None, "/v1/sessions", ana | {"password": "not this one at all"}), 401, "invalid-credentials"
         )
@@ -377,7 +389,7 @@ class TestPasswordsOff:
         sso.link("ada")
         sso.api._tokens["ada"] = good(sso.sign_in(), 201)["access_token"]
         good(sso.api.put("ada", f"{PROVIDER}/requirement"))
-        body = {"issuer": sso.provider.issuer, "client_id": "changed"}
+        body = {"issuer": sso.provider.issuer, "client_id": CLIENT, "factor_values": ["mfa"]}
         assert good(sso.api.put("ada", PROVIDER, body))["local_sign_in"] is True
 
     def test_the_provider_is_the_admins(self, sso: Sso):
@@ -387,6 +399,18 @@ class TestPasswordsOff:
         answer = sso.api.get("ada", PROVIDER)
         assert good(answer)["issuer"] == sso.provider.issuer
         assert SECRET not in answer.text
+        for elsewhere in ({"issuer": oidc.serve().issuer}, {"client_id": "another"}):
+            body = {"issuer": sso.provider.issuer, "client_id": CLIENT} | elsewhere
+            problem(sso.api.put("ada", PROVIDER, body), 422, "invalid", "/client_secret")
+            good(sso.api.put("ada", PROVIDER, body | {"client_secret": SECRET}))
+            good(sso.api.put("ada", PROVIDER, body | {"enabled": True}))
+            good(
+                sso.api.put(
+                    "ada",
+                    PROVIDER,
+                    body | {"issuer": sso.provider.issuer, "client_id": CLIENT, "client_secret": SECRET},
+                )
+            )
         for issuer in (
             "http://login.provider.example",
             "https://localhost",

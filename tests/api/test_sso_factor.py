@@ -1,6 +1,7 @@
 """Whoever comes in by a provider whose word is no second factor, and has one here: she shows it, and nothing before."""
 
 import threading
+import time
 from typing import Any
 from uuid import UUID
 
@@ -124,6 +125,34 @@ def test_the_providers_factor_is_one(sso: Sso, provider: Provider) -> None:
     assert sso.api.world.entries()[-1]["who"]["auth"] == "sso+factor"
     good(ana("GET", "/v1/caseload"))
     good(ana("POST", FACTOR), 201)
+
+
+@pytest.mark.parametrize("said", ["hours ago", "nothing"])
+def test_the_providers_factor_is_as_old_as_the_provider_says(sso: Sso, provider: Provider, said: str) -> None:
+    """It is asked to look again after ten minutes. Its word for a factor shown hours ago, or nobody knows when, opens a
+    session: what asks for a fresh one does not take it, and hers from here is as good as ever."""
+    required(sso.api.world)
+    assert "max_age=600" in sso.begin()["authorization_url"]
+    secret = enrolled(sso.api.world, "ana")
+    provider.alter = {"amr": ["mfa"]} | ({"auth_time": int(time.time()) - 11 * 3600} if said == "hours ago" else {})
+    provider.drop = ("auth_time",) if said == "nothing" else ()
+    ana = came_in(sso)
+    good(ana("GET", "/v1/caseload"))
+    problem(ana("POST", FACTOR), 403, "step-up-required")
+    ana.body = good(prove(ana, totp_code=code_of(secret, 1)))
+    good(ana("POST", FACTOR), 201)
+
+
+@pytest.mark.parametrize("auth_time", ["now", True, 1.5, 10**11])
+def test_an_odd_time_is_no_fresh_factor(sso: Sso, provider: Provider, auth_time: Any) -> None:
+    """A session at most, and nothing that asks for a fresh factor."""
+    enrolled(sso.api.world, "ana")
+    provider.alter = {"amr": ["mfa"], "auth_time": auth_time}
+    answer = sso.sign_in()
+    if answer.status_code == 201:
+        problem(Person(sso.api, answer)("POST", FACTOR), 403, "step-up-required")
+    else:
+        problem(answer, 401, "sso-refused")
 
 
 def test_whoever_showed_it_came_in_by_the_provider_all_the_same(api: Api, provider: Provider) -> None:

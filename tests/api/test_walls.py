@@ -201,6 +201,18 @@ class TestLift:
         good(api.post("sol", f"/v1/clients/{one}/assignments", {"user_id": user_id(api, "ana")}), 201)
         good(api.get("ana", f"/v1/clients/{one}"))
 
+    def test_whoever_proposed_the_lifting_still_stands_by_it(self, api: Api):
+        """Nobody walled sees her again on the word of somebody suspended; another one proposes it anew."""
+        one = client(api)["id"]
+        wall_id, sol = wall_off(api, one, "ana"), user_id(api, "sol")
+        good(api.put("sol", f"/v1/walls/{wall_id}/lifting"))
+        good(api.put("ada", f"/v1/users/{sol}/suspension"))
+        problem(api.put("ada", f"/v1/walls/{wall_id}/lifting/approval"), 409, "wall-over")
+        done(api.delete("ada", f"/v1/walls/{wall_id}"))
+        give(api, "ben", Role.SUPERVISOR)
+        good(api.put("ben", f"/v1/walls/{wall_id}/lifting"))
+        assert good(api.put("ada", f"/v1/walls/{wall_id}/lifting/approval"))["state"] == "lifted"
+
     def test_what_is_proposed_is_withdrawn_and_the_wall_stands(self, api: Api):
         """Somebody changed her mind about lifting it."""
         one = client(api)["id"]
