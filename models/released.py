@@ -39,10 +39,8 @@ _OPENED = Query(sa.select(_R.fields, _R.expires_at).where(*_ALIVE, _R.client_id 
 _LIST = Query(
     sa.select(_C.id, _C.status, _C.opened_on)
     .join_from(table_of(Client), table_of(Release), sa.and_(_R.agency_id == _C.agency_id, _R.client_id == _C.id))
-    .where(*_ALIVE, _C.id > sa.bindparam("after", type_=ID, required=True))
-    .distinct()
-    .order_by(_C.id)
-    .limit(sa.bindparam("most", type_=sa.Integer, required=True)),
+    .where(*_ALIVE)
+    .distinct(),
     Sight.JOINED,
 )
 _CASE = Query(sa.select(_C.id, _C.status, _C.opened_on).where(_C.id == _HERS), Sight.ONE_CLIENT)
@@ -84,8 +82,12 @@ def opened(db: "Workspace", client_id: UUID, field: Scope) -> Opened:
 
 
 def clients(db: "Workspace", most: int, after: UUID | None) -> list[Any]:
-    """The clients in an integration's sight by id (id, status, opened_on), at most `most`, those behind `after`."""
-    return db.rows(_LIST, terms_tag=terms_of(db), at=db.now, after=after or UUID(int=0), most=most)
+    """The clients in an integration's sight (id, status, opened_on) by its own names for them, at most `most`, those
+    behind the name `after`. In the order of our ids two partners could lay their lists side by side."""
+    name = db.keys.pairwise(db.actor.id).name
+    named = {name(row.id): row for row in db.rows(_LIST, terms_tag=terms_of(db), at=db.now)}
+    behind = sorted(found for found in named if after is None or found > after)
+    return [named[found] for found in behind[:most]]
 
 
 def note_listed(db: "Workspace", ids: Iterable[UUID]) -> None:

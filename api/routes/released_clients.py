@@ -123,7 +123,7 @@ def list_released_clients(
     each client can ask later who saw that she is one."""
     names = db.keys.pairwise(db.actor.id)
     after = paging.after_id(db, f"released?by={db.actor.id}", query.cursor)
-    rows = released.clients(db, query.limit + 1, names.row(after) if after else None)
+    rows = released.clients(db, query.limit + 1, after)
     released.note_listed(db, [row.id for row in rows[: query.limit]])
 
     def shown(row: Any) -> ReleasedClientSummary:
