@@ -693,13 +693,11 @@ def _lost_by(who: str) -> Callable[[Scene], None]:
 
 
 def _reset_of(who: str) -> Callable[[Scene], None]:
-    """Somebody else has started it. Each recipe has a person of her own: other requests may be made in between."""
+    """The machine has started it. Each recipe has a person of her own: other requests may be made in between."""
 
     def start(scene: Scene) -> None:
         user_id = _lost(scene, who)
-        starter = Actor(scene.api.world.people[who].actor.agency_id, uuid4(), kind=Kind.COMMAND)
-        made = scene.api.world.database.transact(starter, lambda db: FactorReset.start(db, user_id).id)
-        scene.ids["reset_id"] = str(made)
+        scene.ids["reset_id"] = str(scene.api.world.system(lambda db: FactorReset.start(db, user_id).id))
 
     return start
 

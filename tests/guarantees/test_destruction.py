@@ -53,6 +53,8 @@ def destroy(api: Api, client_id: str) -> Any:
 
 #: Where the random id of a destroyed client stays, on purpose.
 LEDGER_AND_CERTIFICATES = ("GET /v1/audit-events", "GET /v1/audit/opened-clients", "GET /v1/destructions")
+#: Partners that the scene marks too: they are the agency's, not hers.
+PARTNERS = ("GET /v1/release-recipients",)
 
 
 def index(world: World) -> None:
@@ -152,7 +154,7 @@ class TestAttack25:
             if operation.method == "GET" and not operation.parameters:
                 for who in STAFF:
                     text = api.get(who, operation.path).text
-                    assert CANARY not in text
+                    assert CANARY not in text or operation.name in PARTNERS
                     if operation.name not in LEDGER_AND_CERTIFICATES:
                         assert not [v for v in hers.values() if v in text], (operation.name, who)
 

@@ -155,8 +155,9 @@ class Town:
     def _lift(self, db: Workspace, who: str, client: UUID) -> None:
         (row,) = [w for w in db.all(sa.select(Wall).where(columns(Wall).client_id == client))
                   if w.user_id == self.ids[who] and w.set_at and not w.lifted_at]  # fmt: skip
+        second, db.actor = db.actor, Actor.system(db.agency_id)
         Wall.propose_lifting(db, row.id)
-        db.actor = replace(db.actor, id=uuid4())
+        db.actor = second
         Wall.lift(db, row.id)
 
     def cover(self, who: str, client: UUID) -> None:
