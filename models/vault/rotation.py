@@ -92,9 +92,11 @@ def begin(db: "Workspace") -> int:
     """Give the agency a key under the current root epoch; new data keys are wrapped under it from now on. Returns the
     epoch. Twice changes nothing."""
     epoch = db.vault.root.current()
+    if epoch in epochs(db):
+        return epoch
+    db.keys.turn_on()  # a rotation at the same moment waits for this one here, and finds the key
     if epoch not in epochs(db):
         key = os.urandom(32)
-        db.keys.turn_on()
         db.keys.add_kek(epoch, key, db.vault.root.wrap(epoch, key, kek_place(db.agency_id, epoch)))
         db.note(Action.KEYS_ROTATION_BEGUN, "agency_keys", [], epoch=epoch)
     return epoch

@@ -31,9 +31,10 @@ ASKED = int(os.environ.get("WAYPOST_TEST_HOSTILE", "3000")) // 2  # on each data
 SEED = int(os.environ.get("WAYPOST_TEST_SEED", "20270131"))
 VOLLEY = 40  # shots between two looks at whether people and rows are still there
 LISTS = ("/v1/clients", "/v1/reviews", "/v1/users", "/v1/audit-events", "/v1/caseload")
-#: Told of a request that was refused in the end: it looked at names, or took and returned a link, before that.
+#: Told of a request that was refused in the end: it looked at names, took and returned a link, or was an attempt that
+#: counts, before that.
 TOLD_BEFORE = {Action.RECORD_DISCLOSED, Action.SETUP_LINK_USED, Action.SETUP_LINK_RETURNED}
-TOLD_BEFORE |= {Action.SESSION_FAMILY_REVOKED}
+TOLD_BEFORE |= {Action.SESSION_FAMILY_REVOKED, Action.BREAK_GLASS_TRIED}
 
 
 class Range:
@@ -99,7 +100,7 @@ class Range:
         world.system(work, PEOPLE[who][0])
 
 
-PEOPLES = ("/v1/sessions", "/v1/users", "/v1/me/password")
+PEOPLES = ("/v1/sessions", "/v1/users", "/v1/me", "/v1/password-resets", "/v1/second-factor-resets")
 SPENT = ("/closure", "/cancellation", "/completion", "/retirement", "/publication", "/copy")
 
 
@@ -126,8 +127,8 @@ def test_nothing_hostile_gets_in_out_or_through(
                 accepted.append(shot)
         place.mend(accepted)
     told = entries_by_request(api)
-    for request_id in tally.refused:
-        assert all(outcome == "denied" or action in TOLD_BEFORE for action, outcome in told[request_id]), request_id
+    done = {r: [a for a, outcome in told[r] if outcome != "denied" and a not in TOLD_BEFORE] for r in tally.refused}
+    assert not {r: actions for r, actions in done.items() if actions}
     tally.must_be_whole()
     with capsys.disabled():
         sys.stdout.write(f"\n{tally} on {kind}, seed {SEED}\n" if ASKED > 1500 else "")
@@ -170,7 +171,7 @@ class Tally:
         """Every operation, role and family was there, and refusals of every kind, for other reasons than the sign-in."""
         assert self.statuses.total() == ASKED
         assert len(self.by_operation) == len(RECIPES.keys() - FORMS)
-        assert set(self.by_role) == set(ROLES) | {"ben", "partner"} - ({"ben", "partner"} - set(self.by_role))
+        assert set(self.by_role) >= set(ROLES)
         assert set(self.by_family) == {family.name for family in FAMILIES}
         assert {400, 401, 403, 404, 405, 412, 413, 415, 421, 422, 428} <= set(self.statuses), self.statuses
         known = sum(n for who, statuses in self.by_role.items() if who for s, n in statuses.items() if s == 401)

@@ -11,7 +11,7 @@ from tests.factories import RECIPES, Operation, Scene, doer
 from tests.hostile.families import FAMILIES
 from tests.hostile.shot import NOTHING, Shot
 
-ROLES = ("ana", "sol", "ada", "aud", "other", None)
+ROLES = ("ana", "sol", "ada", "aud", "val", "other", None)
 
 
 class Gunner:
