@@ -39,6 +39,8 @@ MOST = 10  # accounts a person may link
 PREFIX = "wps_"
 #: What a session opened by the provider says of itself, before a + and the second factor that was shown in it.
 BY_PROVIDER = "sso"
+#: Words of RFC 8176 that tell of a password, a place or a risk: by themselves none is a second factor.
+NO_FACTOR = frozenset({"geo", "kba", "pin", "pwd", "rba", "user", "wia"})
 
 
 class IdentityProvider(AgencyRecord, table=True):
@@ -71,8 +73,12 @@ class IdentityProvider(AgencyRecord, table=True):
     @classmethod
     def put(cls, db: "Workspace", app_secret: str | None, factor_values: Iterable[str], **values: Any) -> None:
         """Enter it, or change it; without a secret the one that is there stays, unless it would be
-        sent elsewhere or for another client: Invalid. Passwords work again from here on:
-        nobody has come in by what was just entered."""
+        sent elsewhere or for another client: Invalid, as for a factor value that tells of none. Passwords work again
+        from here on: nobody has come in by what was just entered."""
+        factor_values = list(factor_values)
+        for place, value in enumerate(factor_values):
+            if value in NO_FACTOR:
+                raise Invalid(Fault(f"/factor_values/{place}", "not-a-factor", "This tells of no second factor."))
         values |= {"factor_values": " ".join(factor_values), "local_sign_in": True}
         if app_secret is not None:
             values["app_secret"] = app_secret

@@ -31,6 +31,7 @@ QUIET = timedelta(hours=1)  # without a failure, and waits begin at the first ag
 SOURCE_MOST, SOURCE_WINDOW = 60, timedelta(minutes=15)  # failures of unknown devices from one network
 GUARDED = 100  # failures in a row at one account: then known devices and recovery codes only
 WRONG_CODES = 3  # in a week: then the person is told that somebody has her password
+MOST_CODES = 30  # in a week, whatever happened between: then known devices and recovery codes only
 MOST_IN_SESSION = 10  # wrong codes or passwords shown again in one session: then it ends
 WRONG_CODE = 10  # so many failures is a wrong code after the right password: somebody knows the password
 KEPT = timedelta(days=7)
@@ -135,7 +136,9 @@ def begin(db: "Workspace", account: bytes, network: bytes, token: str | None, *,
     ):
         device = token
     source = None if device else tag(b"source", network)
-    guarded = device is None and _failures_in_a_row(db, account) >= GUARDED
+    guarded = device is None and (
+        _within_a_week(db, b"account", account) >= GUARDED or _within_a_week(db, b"codes", account) >= MOST_CODES
+    )
     if guarded and not recovering:
         raise Spent("sign-in-guarded", timedelta(seconds=LONGEST_WAIT))
     if source is not None:
@@ -217,9 +220,15 @@ def succeeded(db: "Workspace", tried: Try, *, known: bool) -> str | None:
 
 
 def forget_account(db: "Workspace", account: bytes) -> None:
-    """A new beginning for an account: nothing counted, no device known. In the platform's unit."""
-    for name in (b"account", b"codes"):
-        db.change(_DROP, bucket=db.vault.service.throttle_tag(name, account))
+    """A new beginning for an account, by somebody who knows her: nothing counted, no device known. In the platform's
+    unit."""
+    forget_passwords(db, account)
+    db.change(_DROP, bucket=db.vault.service.throttle_tag(b"codes", account))
+
+
+def forget_passwords(db: "Workspace", account: bytes) -> None:
+    """As `forget_account`, but wrong codes stay counted: whoever reads her mail must not try on and on by links."""
+    db.change(_DROP, bucket=db.vault.service.throttle_tag(b"account", account))
     db.change(_FORGET_DEVICES, account=account)
 
 
@@ -228,8 +237,8 @@ def forget_old(db: "Workspace") -> int:
     return db.change(_FORGET, before=db.now - KEPT) + db.change(_RAN_OUT, before=db.now)
 
 
-def _failures_in_a_row(db: "Workspace", account: bytes) -> int:
-    found = db.rows(_LOOK, bucket=db.vault.service.throttle_tag(b"account", account))
+def _within_a_week(db: "Workspace", name: bytes, account: bytes) -> int:
+    found = db.rows(_LOOK, bucket=db.vault.service.throttle_tag(name, account))
     return found[0].failures if found and db.now - found[0].began_at <= KEPT else 0
 
 

@@ -102,6 +102,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "A name needs at least one letter or digit.",
         "Un nombre necesita al menos una letra o cifra.",
     ),
+    "not-a-factor": (
+        "This tells of no second factor.",
+        "Esto no indica ningún segundo factor.",
+    ),
     "not-a-volunteer": (
         "This person is not an active volunteer of this agency. Choose somebody who is.",
         "Esta persona no es voluntaria activa de esta organización. Elija a otra.",

@@ -55,7 +55,8 @@ class ResetStartedOut(Out):
 @router.post("/password-resets", status_code=202, summary="Ask for a new password")
 async def create_password_reset(body: PasswordResetIn, front: Annotated[Front, Anyone()]) -> ResetRequestedOut:
     """Have a link sent to an address, good once and for 30 minutes. One answer and one time for every address, known,
-    unknown or suspended. Limited by address and network; to one mailbox goes one mail in five minutes."""
+    unknown or suspended. Limited by address and network; to one mailbox goes one mail in five minutes. Where no mail is
+    sent, nothing comes of it: an admin starts the reset and hands the link over."""
     front.meter.reset(body.email)
     agency_id, user_id = await front.as_platform(lambda db: password_reset.whose(db, body.email))
     await front.as_system(agency_id, lambda db: password_reset.request(db, user_id))
@@ -65,13 +66,14 @@ async def create_password_reset(body: PasswordResetIn, front: Annotated[Front, A
 @router.post("/password-resets/completion", status_code=204, summary="Set a new password by a link")
 async def create_completion(body: ResetCompletionIn, front: Annotated[Front, Anyone()]) -> None:
     """Set a new password with the token of the link. All sessions of the person end, and she is told. Nothing is signed
-    in: a second factor is asked for at the next sign-in as ever. Failed tries before are forgotten."""
+    in: a second factor is asked for at the next sign-in as ever. Wrong passwords before are forgotten; wrong codes are
+    not."""
     agency_id, row_id, secret_hash = links.parsed(body.token, links.RESET)
     user_id, words = await front.as_system(agency_id, lambda db: password_reset.must_be_usable(db, row_id, secret_hash))
     must_be_good(body.password, words)
     hashed = await front.passwords.hash(body.password, user_id)
     await front.as_system(agency_id, lambda db: password_reset.complete(db, row_id, secret_hash, hashed))
-    await front.as_platform(lambda db: throttle.forget_account(db, db.vault.service.email_tag(words[0])))
+    await front.as_platform(lambda db: throttle.forget_passwords(db, db.vault.service.email_tag(words[0])))
 
 
 @router.post("/users/{user_id}/password-reset", status_code=201, summary="Start a password reset for somebody")

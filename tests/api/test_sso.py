@@ -399,6 +399,8 @@ class TestPasswordsOff:
         answer = sso.api.get("ada", PROVIDER)
         assert good(answer)["issuer"] == sso.provider.issuer
         assert SECRET not in answer.text
+        body = {"issuer": sso.provider.issuer, "client_id": CLIENT, "factor_values": ["mfa", "pwd"]}
+        problem(sso.api.put("ada", PROVIDER, body), 422, "invalid", "/factor_values/1")
         for elsewhere in ({"issuer": oidc.serve().issuer}, {"client_id": "another"}):
             body = {"issuer": sso.provider.issuer, "client_id": CLIENT} | elsewhere
             problem(sso.api.put("ada", PROVIDER, body), 422, "invalid", "/client_secret")

@@ -296,6 +296,21 @@ class TestKnownDevices:
             told = [one["kind"] for one in good(api.get("ana", "/v1/notices"))["data"]]
             assert told == ["sign_in_guarded", "second_factor_wrong"]
 
+    def test_links_to_her_mailbox_open_no_more_wrong_codes(self, world: World, urls: Urls) -> None:
+        """Who reads her mail sets new passwords again and again: thirty wrong codes in a week, and it is over."""
+        secret = enrolled(world, "ana")
+        account = world.database.vault.service.email_tag(ANA)
+        for n in range(30):
+            with fresh(world) as api:
+                answer = sign_in(api.at(f"198.51.{n}.7"), password=PASSWORD, totp_code="000000")
+                problem(answer, 401, "second-factor-wrong")
+            platform(world, lambda db: throttle.forget_passwords(db, account))
+        with fresh(world) as api:
+            problem(sign_in(api, password=PASSWORD, totp_code=code_of(secret, 1)), 429, "sign-in-guarded")
+        platform(world, lambda db: throttle.forget_account(db, account))
+        with fresh(world) as api:
+            good(sign_in(api, password=PASSWORD, totp_code=code_of(secret, 1)), 201)
+
     def test_a_new_beginning_from_the_machine(self, world: World) -> None:
         """Whoever runs Waypost lets her begin anew: nothing counted, no device known."""
         guard(world)

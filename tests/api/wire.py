@@ -57,19 +57,12 @@ class Wire:
 
     def talk(self, *parts: bytes, pause: float = 0.0, silence: float = 0.4, answers: int = 0) -> bytes:
         """Send the parts, read until the other side closes or is silent. `answers`: so many are waited for longer."""
-        received = b""
         with self.connect() as line:
             with suppress(OSError):  # cut in the middle: what it said before that is still to be read
                 for part in parts:
                     line.sendall(part)
                     time.sleep(pause)
-            with suppress(OSError):
-                while True:
-                    line.settimeout(silence if len(statuses(received)) >= answers else PATIENCE)
-                    if not (got := line.recv(65_536)):
-                        return received
-                    received += got
-        return received
+            return heard(line, silence, answers)
 
     def gives(self, wanted: list[int], *parts: bytes, pause: float = 0.0) -> None:
         """The parts get just these answers."""
@@ -95,6 +88,19 @@ class Wire:
         while state.connections or state.tasks:
             assert time.monotonic() < deadline, (len(state.connections), len(state.tasks))
             time.sleep(0.02)
+
+
+def heard(line: socket.socket, silence: float, answers: int = 0) -> bytes:
+    """What comes until the other side closes or is silent for so many seconds. `answers`: so many are waited for
+    longer."""
+    received = b""
+    with suppress(OSError):
+        while True:
+            line.settimeout(silence if len(statuses(received)) >= answers else PATIENCE)
+            if not (got := line.recv(65_536)):
+                break
+            received += got
+    return received
 
 
 def statuses(answer: bytes) -> list[int]:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.api.wire import heard
 from tests.cli.program import PATIENCE, ROOT, free_port
 
 NAME = "waypost.agency.example"
@@ -65,20 +66,14 @@ class Proxy:
     def raw(self, *parts: bytes, silence: float = 1.5, answers: int = 0) -> bytes:
         """Bytes as they are, inside TLS; what comes back until the other side closes or is silent. `answers`: so many are
         waited for longer."""
-        received = b""
         with (
             socket.create_connection(("127.0.0.1", self.port), timeout=10) as bare,
             self._trust().wrap_socket(bare, server_hostname=NAME) as line,
-            suppress(OSError),
         ):
-            for part in parts:
-                line.sendall(part)
-            while True:
-                line.settimeout(silence if received.count(b"HTTP/1.1 ") >= answers else PATIENCE)
-                if not (got := line.recv(65_536)):
-                    break
-                received += got
-        return received
+            with suppress(OSError):
+                for part in parts:
+                    line.sendall(part)
+            return heard(line, silence, answers)
 
     def written(self) -> str:
         """Everything it wrote anywhere: access logs, error logs, its output."""
