@@ -431,6 +431,7 @@ class TestResets:
         person = Person(api, sign_in(api, "ben@harbor.example", totp_code=code_of(secret, 1)))
         reset = good(api.post("ada", f"/v1/users/{ben}/second-factor-reset"), 201)
         problem(api.post("sol", f"/v1/users/{ben}/second-factor-reset"), 409, "factor-reset-open")
+        assert ["approval_asked" in _told(api, who) for who in ("sol", "ada")] == [True, False]
         assert good(api.get("sol", "/v1/second-factor-resets"))["data"] == [reset]
         problem(api.put("ada", f"/v1/second-factor-resets/{reset['id']}/approval"), 409, "own-factor-reset")
         good(person("GET", "/v1/me"))
@@ -443,6 +444,7 @@ class TestResets:
         good(sign_in(api, "ben@harbor.example"), 201)
         assert not api.world.system(lambda db: recovery.is_unused(db, ben, codes[1]))
         assert {"factor_reset_started", "factor_reset"} <= {*_told(api, "ben")}
+        assert "approval_asked" not in _told(api, "ben")
         actions = [entry["action"] for entry in api.world.entries()]
         assert "factor_reset.started" in actions
         assert "factor_reset.approved" in actions
