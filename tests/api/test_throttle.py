@@ -157,7 +157,7 @@ class TestAccountAndNetwork:
             list(
                 pool.map(lambda n: platform(world, lambda db: throttle.begin(db, b"%d" % n, b"cafe", **device)), others)
             )
-        assert platform(world, lambda db: throttle._failures_in_a_row(db, b"ana")) == 20
+        assert platform(world, lambda db: throttle._within_a_week(db, b"account", b"ana")) == 20
         with pytest.raises(Spent):
             platform(world, lambda db: throttle.begin(db, b"one more", b"cafe", **device))
 
