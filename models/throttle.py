@@ -186,15 +186,13 @@ def shown_again(db: "Workspace", session_id: UUID) -> bool:
 
 def not_wrong(db: "Workspace", session_id: UUID) -> None:
     """What was shown again in this session was right, or nothing was found out."""
-    bucket = db.vault.service.throttle_tag(b"session", session_id.bytes)
-    row = _locked(db, bucket)
-    _keep(db, bucket, replace(row, failures=max(row.failures - 1, 0)))
+    _give_back(db, db.vault.service.throttle_tag(b"session", session_id.bytes))
 
 
 def undone(db: "Workspace", tried: Try) -> None:
     """Nothing was found out: it was no failure."""
     if tried.source is not None:
-        _give_back_source(db, tried)
+        _give_back(db, tried.source)
     now = _locked(db, tried.pair)
     counted = tried.before.after_failure(db.now)
     if now.waits == counted.waits and counted.waits > tried.before.waits:
@@ -206,7 +204,7 @@ def undone(db: "Workspace", tried: Try) -> None:
 def succeeded(db: "Workspace", tried: Try, *, known: bool) -> str | None:
     """She got in: her counts begin anew. With `known` the device is one of hers from now on; its token."""
     if tried.source is not None:
-        _give_back_source(db, tried)
+        _give_back(db, tried.source)
     db.change(_DROP, bucket=tried.pair)
     db.change(_DROP, bucket=db.vault.service.throttle_tag(b"account", tried.account))
     if not known:
@@ -251,10 +249,9 @@ def _count_source(db: "Workspace", source: bytes) -> None:
     _keep(db, source, Bucket(failures + 1, 0, began_at, row.open_at))
 
 
-def _give_back_source(db: "Workspace", tried: Try) -> None:
-    if tried.source is not None:
-        row = _locked(db, tried.source)
-        _keep(db, tried.source, replace(row, failures=max(row.failures - 1, 0)))
+def _give_back(db: "Workspace", bucket: bytes) -> None:
+    row = _locked(db, bucket)
+    _keep(db, bucket, replace(row, failures=max(row.failures - 1, 0)))
 
 
 def _locked(db: "Workspace", bucket: bytes) -> Bucket:
